@@ -2,5 +2,6 @@
 pub mod clock;
 pub mod evidence;
 pub mod model;
+pub mod plan;
 pub mod send;
 pub mod watch;

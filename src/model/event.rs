@@ -36,6 +36,8 @@ pub enum What {
         probe: ProbeId,
         /// How.
         attempt: Attempt,
+        /// Whether the mail system answered (a refusal is an answer too); otherwise it could not be talked to.
+        answered: bool,
         /// Whether no further attempt will follow.
         last: bool,
     },
