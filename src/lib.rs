@@ -1,6 +1,7 @@
 //! mailflow: measures whether mail reaches the people and roles it is meant for.
 pub mod clock;
 pub mod evidence;
+pub mod journal;
 pub mod judge;
 pub mod model;
 pub mod plan;
