@@ -5,5 +5,6 @@ pub mod journal;
 pub mod judge;
 pub mod model;
 pub mod plan;
+pub mod run;
 pub mod send;
 pub mod watch;

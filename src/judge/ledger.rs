@@ -195,6 +195,11 @@ impl Ledger {
         self.stopped.and_then(|(at, finished)| finished.then_some(at))
     }
 
+    /// The latest time such that every folder of the mailbox was looked at then or later.
+    pub fn looked(&self, mailbox: &MailboxName) -> Option<Time> {
+        self.sights.get(mailbox)?.looked
+    }
+
     /// The mailboxes that cannot be looked at now, with the reason.
     pub fn blind(&self) -> BTreeMap<String, String> {
         let blind = |(name, sight): (&MailboxName, &Sight)| sight.blind.as_ref().map(|(_, reason)| (name.to_string(), reason.clone()));
