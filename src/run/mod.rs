@@ -75,7 +75,8 @@ pub async fn run(mut setup: Setup) -> Result<Ledger, JournalError> {
     let (ending, ended) = watch::channel(false);
     let sending = watch::Sender::new(None);
     let mut stop = setup.stop.clone();
-    let mut course = Course::new(&setup, std::mem::replace(&mut setup.view, Box::new(|_| {})));
+    let view = std::mem::replace(&mut setup.view, Box::new(|_| {}));
+    let mut course = Course::new(&setup, view);
     let _watching = start_watchers(&mut setup, &course, &sending, &events, &ended);
     for (mailbox, reason) in std::mem::take(&mut setup.unwatched) {
         course.take_in(&Event {
