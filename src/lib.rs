@@ -5,6 +5,8 @@ pub mod journal;
 pub mod judge;
 pub mod model;
 pub mod plan;
+pub mod postoffice;
 pub mod run;
 pub mod send;
+pub mod tls;
 pub mod watch;
