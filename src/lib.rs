@@ -3,4 +3,5 @@ pub mod clock;
 pub mod evidence;
 pub mod model;
 pub mod send;
+pub mod tls;
 pub mod watch;
