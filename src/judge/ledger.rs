@@ -64,8 +64,8 @@ pub(super) struct Sight {
 }
 
 impl Ledger {
-    /// An empty ledger. `resumed`: the process that sent is gone, so nothing more will be sent.
-    pub fn new(plan: Arc<Plan>, resumed: bool) -> Self {
+    /// An empty ledger.
+    pub fn new(plan: Arc<Plan>) -> Self {
         let index = plan.probes.iter().enumerate().map(|(index, probe)| (probe.id, index)).collect();
         let records = plan.probes.iter().map(|_| Record::default()).collect();
         let sights = plan.mailboxes.iter().map(|name| (name.clone(), Sight::default())).collect();
@@ -74,7 +74,7 @@ impl Ledger {
             index,
             records,
             sights,
-            resumed,
+            resumed: false,
             stopped: None,
         }
     }
@@ -115,6 +115,11 @@ impl Ledger {
                 let since = sight.blind.take().map_or(event.at, |(since, _)| since);
                 sight.blind = Some((since, reason.clone()));
                 sight.trouble = Some(reason.clone());
+                None
+            }
+            What::TakenUp => {
+                self.resumed = true;
+                self.stopped = None;
                 None
             }
             What::Stopped { finished } => {
