@@ -1,3 +1,12 @@
-//! Measures whether mail really reaches the people and roles it is meant for.
-
+//! mailflow: measures whether mail reaches the people and roles it is meant for.
+pub mod clock;
+pub mod evidence;
+pub mod journal;
+pub mod judge;
+pub mod model;
+pub mod plan;
 pub mod postoffice;
+pub mod run;
+pub mod send;
+pub mod tls;
+pub mod watch;

@@ -1,0 +1,36 @@
+//! The nouns of mailflow, on the ground floor: values only, with no I/O, no clock and no random source.
+
+mod event;
+mod expect;
+mod judged;
+mod mailbox;
+mod message;
+mod plan;
+mod recipient;
+mod reply;
+mod route;
+mod scenario;
+mod secret;
+mod site;
+mod tag;
+pub mod time;
+mod verdict;
+
+pub use event::{Alteration, AlterationKind, Attempt, Authentication, Copy, CopyId, Dsn, DsnAction, Event, Survived, Tls, What};
+pub use expect::{Expectation, Requirement};
+pub use judged::{
+    Basis, Judged, JudgedProbe, Member, News, Phase, Progress, REPORT_SCHEMA, RequirementResult, RoleSummary, SightingRecord, Summary,
+    Waiting,
+};
+pub use mailbox::{FolderMark, ImapAccess, Mailbox, MailboxAccess, MailboxName, Placement, SignIn};
+pub use message::MessageKind;
+pub use plan::{Plan, Probe, QuarantinePolicy, RunInfo, Subset};
+pub use recipient::{Owner, Recipient, Waiver};
+pub use reply::Reply;
+pub use route::{Endpoint, MxRoute, Rate, Route, RouteKind, SmtpRoute, TlsMode};
+pub use scenario::{Case, Limits, RecipientFilter, Scenario};
+pub use secret::SecretSource;
+pub use site::{Place, Sender, Site};
+pub use tag::{KEY_LENGTH, ProbeId, RunId, TAG_LENGTH, Tag, TagKey};
+pub use time::Time;
+pub use verdict::{Flag, Outcome, Verdict};

@@ -1,0 +1,135 @@
+//! A plan: every probe of a run, with all that judging needs. It is the first thing that the journal holds.
+
+use super::{Expectation, MailboxName, MessageKind, Place, ProbeId, Recipient, Requirement, RunId, Sender, Tag, Time, time};
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, time::Duration};
+
+/// What will go out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Plan {
+    /// The run.
+    pub run: RunInfo,
+    /// The recipients that take part; probes refer to them by index.
+    pub recipients: Vec<Recipient>,
+    /// The senders that take part; probes refer to them by index.
+    pub senders: Vec<Sender>,
+    /// Every mailbox that is watched: those of the recipients, of quarantines and senders, and all others that the site names.
+    pub mailboxes: Vec<MailboxName>,
+    /// Which mailbox belongs to which address (lower case): binds a bounce that names a member of a group to that member.
+    #[serde(default)]
+    pub addresses: BTreeMap<String, MailboxName>,
+    /// The probes, in the order in which they leave.
+    pub probes: Vec<Probe>,
+}
+
+impl Plan {
+    /// The recipient of a probe.
+    pub fn recipient(&self, probe: &Probe) -> &Recipient {
+        &self.recipients[probe.recipient]
+    }
+
+    /// The sender of a probe.
+    pub fn sender(&self, probe: &Probe) -> &Sender {
+        &self.senders[probe.sender]
+    }
+}
+
+/// A run, as reports name it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunInfo {
+    /// Its id: the first nine characters of its tags.
+    pub id: RunId,
+    /// The scenario's name.
+    pub scenario: String,
+    /// The site's file.
+    pub site: String,
+    /// When the run started.
+    #[serde(with = "time::millis")]
+    pub started_at: Time,
+    /// When everything was decided; null while it is not.
+    #[serde(with = "time::millis_option", default)]
+    pub finished_at: Option<Time>,
+    /// mailflow's version.
+    pub version: String,
+    /// The change number given with `--change`.
+    #[serde(default)]
+    pub change: Option<String>,
+    /// What the scenario is for.
+    #[serde(default)]
+    pub description: Option<String>,
+}
+
+/// One probe: recipient x route x message, in a case.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Probe {
+    /// Its id.
+    pub id: ProbeId,
+    /// Its tag.
+    pub tag: Tag,
+    /// Its Message-ID, with the angle brackets.
+    pub message_id: String,
+    /// Index into [`Plan::recipients`].
+    pub recipient: usize,
+    /// Index into [`Plan::senders`].
+    pub sender: usize,
+    /// The route, by name.
+    pub route: String,
+    /// With `{domain.x}` filled in: the host, and the address to connect to instead.
+    pub hop: Option<(String, Option<String>)>,
+    /// The kind of message.
+    pub message: MessageKind,
+    /// The case; `None` for the scenario's own round.
+    pub case: Option<String>,
+    /// Any of these passes.
+    pub expected: Vec<Expectation>,
+    /// Where that is said: in the scenario, or the site.
+    pub expected_at: Place,
+    /// Later than this is late.
+    pub within: Duration,
+    /// Later than this is lost, if we looked.
+    pub give_up_after: Duration,
+    /// How long to keep looking after the last new copy.
+    pub settle: Duration,
+    /// What arrived copies must fulfil.
+    pub require: Vec<Requirement>,
+    /// How long after the run's start it may leave (`spacing`).
+    pub not_before: Duration,
+}
+
+/// Where a quarantine would hold a recipient's mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
+#[serde(rename_all = "kebab-case")]
+pub enum QuarantinePolicy {
+    /// The site does not say.
+    #[default]
+    Unsaid,
+    /// There is none.
+    None,
+    /// There is one that nobody can read: a loss stays unknown.
+    Unreadable,
+    /// In these mailboxes.
+    Mailboxes(Vec<MailboxName>),
+}
+
+impl QuarantinePolicy {
+    /// The mailboxes that hold.
+    pub fn mailboxes(&self) -> &[MailboxName] {
+        match self {
+            Self::Mailboxes(names) => names,
+            _ => &[],
+        }
+    }
+}
+
+/// `--only`: one way of narrowing a plan. Patterns know `*` and `?`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subset {
+    /// Recipients whose address matches.
+    Recipient(String),
+    /// Recipients whose role matches.
+    Role(String),
+    /// Routes whose name matches.
+    Route(String),
+    /// Recipients whose domain matches.
+    Domain(String),
+}
