@@ -405,12 +405,8 @@ async fn what_is_too_big_or_too_much_is_refused() {
 #[tokio::test]
 async fn messages_in_messages_without_end_do_no_harm() {
     let office = open().await;
-    let mut nested = String::new();
-    for at in 0..5000 {
-        nested.push_str(&format!(
-            "Content-Type: multipart/mixed; boundary=b{at}\r\n\r\n--b{at}\r\nContent-Type: message/rfc822\r\n\r\n"
-        ));
-    }
+    let level = |at| format!("Content-Type: multipart/mixed; boundary=b{at}\r\n\r\n--b{at}\r\nContent-Type: message/rfc822\r\n\r\n");
+    let nested = (0..5000).map(level).collect::<Vec<_>>().concat();
     for rcpt in [
         "<altered@contoso.example>",
         "<stripped@contoso.example>",
