@@ -15,13 +15,15 @@
 //! Watching more than 128 mailboxes by IDLE needs `fs.inotify.max_user_instances` above that, or Dovecot polls every 30 s instead;
 //! the lab does not change the machine's limits.
 
-// Each test file compiles the lab for itself and uses a part of it.
-#![allow(dead_code)]
+#![allow(dead_code, reason = "each test file compiles the lab for itself and uses a part of it")]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that has no lab ends")]
 
 pub mod accounts;
 pub mod arrivals;
 mod layout;
+pub mod talk;
 
+use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -250,7 +252,7 @@ impl Lab {
             let content = String::from_utf8_lossy(&content);
             let lines: Vec<_> = content.lines().rev().take(5).collect();
             for line in lines.iter().rev() {
-                text += &format!("{}: {line}\n", entry.file_name().display());
+                let _ = writeln!(text, "{}: {line}", entry.file_name().display());
             }
         }
         text
