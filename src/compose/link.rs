@@ -10,7 +10,7 @@ pub(super) fn content(wording: &Wording, domain: &str) -> Content {
         &link,
     ]);
     let anchor = format!(
-        "<p>This message holds one link, so that the test shows whether it stays\r\nas it was sent. There is no need to open it:\r\n<a href=\"{}\">test link</a></p>\r\n",
+        "<p>This message holds one link, so that the test shows whether it stays\r\nas it was sent. There is no need to open it:\r\n<a\r\nhref=\"{}\">test link</a></p>\r\n",
         html::escaped(&link)
     );
     Content::alternatives(wording, &text, html::page(wording, &anchor))

@@ -50,10 +50,7 @@ impl<'a> Wording<'a> {
             "this message is a test of the mail system. It was sent by mailflow, a program that measures whether mail reaches the people and roles it is meant for.",
             "you are reading a test message. It comes from mailflow, a program that finds out whether mail for people and roles arrives, and where.",
         ]);
-        let role = self
-            .role
-            .as_ref()
-            .map_or_else(String::new, |role| format!(", which holds the role \"{role}\""));
+        let role = self.role.as_ref().map_or_else(String::new, |role| format!(" (role: {role})"));
         let change = self
             .change
             .as_ref()
