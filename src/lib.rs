@@ -1,5 +1,6 @@
 //! mailflow: measures whether mail reaches the people and roles it is meant for.
 pub mod clock;
+pub mod compose;
 pub mod evidence;
 pub mod explain;
 pub mod journal;
