@@ -34,7 +34,7 @@ impl Desk {
         for plan in plans {
             let plan = Arc::new(plan);
             let recognizer = recognizer(&key, &plan);
-            let world = World::to_watch(&site, &plan, self.clock)?;
+            let world = World::to_watch(&site, &plan);
             let mut cleaning = tokio::task::JoinSet::new();
             for watcher in world.watchers {
                 cleaning.spawn(watcher.clean(recognizer.clone(), dry_run));

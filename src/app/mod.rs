@@ -158,17 +158,18 @@ impl Desk {
                 path.display()
             )));
         }
-        Ok(config::load_site(path)?)
+        Ok(config::read_site(path, &config::load(path)?)?)
     }
 
     /// A scenario, and the site that it is to run on: its own, or that of `--site`.
     fn scenario_and_site(&self, path: &Path) -> Result<(Scenario, Site), Halt> {
-        let mut scenario = config::load_scenario(path)?;
+        let text = config::load(path)?;
+        let mut scenario = config::read_scenario(path, &text)?;
         let site = match scenario.site.take() {
             Some(site) => site,
             None => self.site()?,
         };
-        config::check_scenario_on_site(&scenario, &site)?;
+        config::check_scenario_on_site(path, &text, &site)?;
         Ok((scenario, site))
     }
 

@@ -36,7 +36,7 @@ impl Desk {
             // Read after the lock is held: the process that wrote may have ended only now.
             let (plan, events) = journal.load(stored.plan.run.id.as_str())?;
             let plan = Arc::new(plan);
-            let world = World::to_watch(site, &plan, self.clock)?;
+            let world = World::to_watch(site, &plan);
             let work = Work { log, taken_up: Some(events), view: self.output.live(), stop: stop.clone() };
             runs.push(self.follow(plan, key, world, work));
         }
