@@ -2,13 +2,15 @@
 //! (with placeholders, see `fill_in`) and a `.json` with `about`, `probe` and `mailbox`; run the test once, look at the `.failed` file that it
 //! writes, and rename it to `.json` if it is right. The probes as they were sent are in `tests/evidence/original/`.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails, and says why")]
+
 use data_encoding::BASE64;
 use mailflow::{
     evidence::{Finding, Recognizer, Spot},
     model::{MailboxName, MessageKind, Place, Plan, Probe, ProbeId, QuarantinePolicy, Recipient, RunId, RunInfo, Sender, TagKey, Time},
 };
 use serde_json::{Value, json};
-use std::{fmt::Write, fs, path::Path, sync::Arc, time::Duration};
+use std::{fmt::Write, fs, path::PathBuf, sync::Arc, time::Duration};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/evidence");
 
@@ -99,7 +101,10 @@ fn plan() -> Plan {
 
 /// The probe that a fixture names.
 fn probe_named(name: &str) -> Probe {
-    let index = PROBES.iter().position(|(known, ..)| *known == name).unwrap_or_else(|| panic!("no probe is called {name}"));
+    let index = PROBES
+        .iter()
+        .position(|(known, ..)| *known == name)
+        .unwrap_or_else(|| panic!("no probe is called {name}"));
     plan().probes.remove(index)
 }
 
@@ -124,7 +129,10 @@ fn fill_in(text: &str, probe: &Probe) -> String {
     if filled.contains("{{ORIGINAL") {
         let original = original(probe);
         let (header, body) = original.split_once("\n\n").expect("a header and a body");
-        filled = filled.replace("{{ORIGINAL}}\n", &original).replace("{{ORIGINAL_HEADER}}\n", &format!("{header}\n")).replace("{{ORIGINAL_BODY}}\n", body);
+        filled = filled
+            .replace("{{ORIGINAL}}\n", &original)
+            .replace("{{ORIGINAL_HEADER}}\n", &format!("{header}\n"))
+            .replace("{{ORIGINAL_BODY}}\n", body);
     }
     for (placeholder, value) in [
         ("{{TAG}}", tag),
@@ -142,7 +150,11 @@ fn fill_in(text: &str, probe: &Probe) -> String {
     while let Some((before, rest)) = filled.split_once("{{BASE64}}\n") {
         let (plain, after) = rest.split_once("{{/BASE64}}\n").expect("the end of what shall be encoded");
         let encoded = BASE64.encode(plain.replace('\n', "\r\n").as_bytes());
-        let lines: Vec<&str> = encoded.as_bytes().chunks(76).map(|line| std::str::from_utf8(line).expect("ASCII")).collect();
+        let lines: Vec<&str> = encoded
+            .as_bytes()
+            .chunks(76)
+            .map(|line| std::str::from_utf8(line).expect("ASCII"))
+            .collect();
         filled = format!("{before}{}\n{after}", lines.join("\n"));
     }
     while let Some((before, rest)) = filled.split_once("{{BASE64_WORD:") {
@@ -154,7 +166,12 @@ fn fill_in(text: &str, probe: &Probe) -> String {
 
 fn recognizer() -> Recognizer {
     let probes = plan().probes;
-    let originals = move |id: ProbeId| probes.iter().find(|probe| probe.id == id).map(|probe| original(probe).replace('\n', "\r\n").into_bytes());
+    let originals = move |id: ProbeId| {
+        probes
+            .iter()
+            .find(|probe| probe.id == id)
+            .map(|probe| original(probe).replace('\n', "\r\n").into_bytes())
+    };
     Recognizer::new(key(), Arc::new(plan()), Box::new(originals))
 }
 
@@ -181,23 +198,35 @@ fn shown(findings: &[Finding], tag: &str) -> Value {
             Finding::Answer { probe, automatic } => json!({ "answer": { "probe": name(probe), "automatic": automatic } }),
         })
         .collect();
-    let text = Value::Array(shown).to_string().replace(tag, "{{TAG}}").replace(&tag.to_ascii_uppercase(), "{{TAG_UPPER}}");
+    let text = Value::Array(shown)
+        .to_string()
+        .replace(tag, "{{TAG}}")
+        .replace(&tag.to_ascii_uppercase(), "{{TAG_UPPER}}");
     serde_json::from_str(&text).expect("JSON")
 }
 
 /// The fixtures: path, message with LF, what stands beside it.
-fn fixtures() -> Vec<(std::path::PathBuf, String, Value)> {
-    let mut paths: Vec<_> = fs::read_dir(FOLDER).expect("the folder of fixtures").map(|entry| entry.expect("an entry").path()).collect();
+fn fixtures() -> Vec<(PathBuf, String, Value)> {
+    let mut paths: Vec<_> = fs::read_dir(FOLDER)
+        .expect("the folder of fixtures")
+        .map(|entry| entry.expect("an entry").path())
+        .collect();
     paths.retain(|path| path.extension().is_some_and(|extension| extension == "eml"));
     paths.sort();
     paths
         .into_iter()
         .map(|path| {
-            let expected = fs::read_to_string(path.with_extension("json")).unwrap_or_else(|error| panic!("{} has no .json: {error}", path.display()));
-            let expected: Value = serde_json::from_str(&expected).unwrap_or_else(|error| panic!("{}: {error}", path.with_extension("json").display()));
+            let expected =
+                fs::read_to_string(path.with_extension("json")).unwrap_or_else(|error| panic!("{} has no .json: {error}", path.display()));
+            let expected: Value =
+                serde_json::from_str(&expected).unwrap_or_else(|error| panic!("{}: {error}", path.with_extension("json").display()));
             let probe = probe_named(expected["probe"].as_str().unwrap_or("plain"));
             let text = fs::read(&path).expect("a fixture");
-            (path, fill_in(&String::from_utf8(text).expect("fixtures are UTF-8"), &probe), expected)
+            (
+                path,
+                fill_in(&String::from_utf8(text).expect("fixtures are UTF-8"), &probe),
+                expected,
+            )
         })
         .collect()
 }
@@ -206,7 +235,10 @@ fn fixtures() -> Vec<(std::path::PathBuf, String, Value)> {
 fn reading(recognizer: &Recognizer, message: &[u8], expected: &Value) -> Value {
     let mailbox = expected["mailbox"].as_str().unwrap_or("billing");
     let tag = probe_named(expected["probe"].as_str().unwrap_or("plain")).tag;
-    let end = message.windows(4).position(|four| four == b"\r\n\r\n").or_else(|| message.windows(2).position(|two| two == b"\n\n"));
+    let end = message
+        .windows(4)
+        .position(|four| four == b"\r\n\r\n")
+        .or_else(|| message.windows(2).position(|two| two == b"\n\n"));
     let (header, body) = message.split_at(end.unwrap_or(message.len()));
     let spot = match recognizer.spot(header, mailbox == "returns") {
         Spot::Ours(_) => "ours",
@@ -239,7 +271,12 @@ fn every_fixture_is_read_as_its_json_says() {
             }
             let text = serde_json::to_string_pretty(&found).expect("JSON") + "\n";
             fs::write(&failed, text).expect("write what was found");
-            let _ = writeln!(failures, "{} with {line_end}: what was found is in {}", path.display(), failed.display());
+            let _ = writeln!(
+                failures,
+                "{} with {line_end}: what was found is in {}",
+                path.display(),
+                failed.display()
+            );
             break;
         }
     }
@@ -267,10 +304,19 @@ fn survive(recognizer: &Recognizer, message: &[u8]) {
         match finding {
             Finding::Copy { alterations, header, .. } => {
                 assert!(header.len() <= 64 * 1024);
-                assert!(alterations.iter().all(|one| one.sent.chars().count() <= 200 && one.arrived.chars().count() <= 200));
+                assert!(
+                    alterations
+                        .iter()
+                        .all(|one| one.sent.chars().count() <= 200 && one.arrived.chars().count() <= 200)
+                );
             }
             Finding::Dsn { dsn, .. } => {
-                assert!([dsn.status, dsn.recipient, dsn.diagnostic, dsn.remote_mta].into_iter().flatten().all(|text| text.len() <= 4_000));
+                assert!(
+                    [dsn.status, dsn.recipient, dsn.diagnostic, dsn.remote_mta]
+                        .into_iter()
+                        .flatten()
+                        .all(|text| text.len() <= 4_000)
+                );
             }
             Finding::Answer { .. } => {}
         }
@@ -296,7 +342,9 @@ fn nothing_that_a_message_holds_can_harm() {
                     0 => mutated[place] = u8::try_from(noise.below(256)).expect("a byte"),
                     1 => mutated.truncate(place.max(1)),
                     2 => mutated.splice(place..place, *b"\r\n\r\n").for_each(drop),
-                    3 => mutated.splice(place..place, [0xFF, 0, b'=', b'"', b'(', b'<', b'&', b';']).for_each(drop),
+                    3 => mutated
+                        .splice(place..place, [0xFF, 0, b'=', b'"', b'(', b'<', b'&', b';'])
+                        .for_each(drop),
                     // A piece of another fixture in the middle of this one.
                     _ => {
                         let other = fixtures[noise.below(fixtures.len())].1.as_bytes();
@@ -330,7 +378,10 @@ fn shapes_that_would_exhaust_a_parser_are_read_in_bounds() {
         "Content-Type: multipart/report; boundary=b\r\nSubject: {tag}\r\n\r\n--b\r\nContent-Type: message/delivery-status\r\n\r\n{}\r\n--b--\r\n",
         "Final-Recipient: rfc822; a@b\r\nAction: failed\r\n\r\n".repeat(20_000)
     );
-    let links = format!("X-Mailflow-Probe: {tag}\r\nContent-Type: text/html\r\n\r\n{}", "<a href=\"https://x/\">".repeat(50_000));
+    let links = format!(
+        "X-Mailflow-Probe: {tag}\r\nContent-Type: text/html\r\n\r\n{}",
+        "<a href=\"https://x/\">".repeat(50_000)
+    );
     for message in [nested, boundaries, absent, prefixes, fields, words, comments, groups, links] {
         survive(&recognizer, message.as_bytes());
     }
@@ -341,11 +392,18 @@ fn a_message_of_25_megabytes_is_read() {
     let recognizer = recognizer();
     let probe = probe_named("attachment");
     let filler = format!("{}\r\n", BASE64.encode(&[0x5A; 57])).repeat(340_000);
-    let message = original(&probe).replace('\n', "\r\n").replace("JVBERi0xLjcK\r\n", &filler).into_bytes();
+    let message = original(&probe)
+        .replace('\n', "\r\n")
+        .replace("JVBERi0xLjcK\r\n", &filler)
+        .into_bytes();
     assert!(message.len() > 25_000_000);
     let findings = recognizer.read(&message, &MailboxName::from("billing"), at());
-    let [Finding::Copy { alterations, .. }] = &findings[..] else { panic!("one copy, not {}", findings.len()) };
-    let [alteration] = &alterations[..] else { panic!("one alteration, not {alterations:?}") };
+    let [Finding::Copy { alterations, .. }] = &findings[..] else {
+        panic!("one copy, not {}", findings.len())
+    };
+    let [alteration] = &alterations[..] else {
+        panic!("one alteration, not {alterations:?}")
+    };
     assert!(alteration.arrived.contains("19380000 bytes"), "{alteration:?}");
 }
 
@@ -356,14 +414,16 @@ fn only_the_probe_itself_may_be_cleaned_away() {
     let text = |template: &str| fill_in(template, &probe).replace('\n', "\r\n").into_bytes();
     assert_eq!(recognizer.own_probe(&text("Received: x\n{{ORIGINAL}}\n")), Some(probe.id));
     assert_eq!(recognizer.own_probe(&text("Message-ID: {{MESSAGE_ID}}\n\n")), Some(probe.id));
-    assert!(recognizer.own_probe(&text("X-Mailflow-Probe: {{OTHER_RUN_TAG}}\n\n")).is_some(), "of an earlier run");
+    assert!(
+        recognizer.own_probe(&text("X-Mailflow-Probe: {{OTHER_RUN_TAG}}\n\n")).is_some(),
+        "of an earlier run"
+    );
     for foreign in [
         "X-Mailflow-Probe: {{FORGED_TAG}}\n\n",
         "Subject: Re: [tag {{TAG}}]\nIn-Reply-To: {{MESSAGE_ID}}\n\n",
         "Subject: about [tag {{TAG}}]\n\n",
         "X-Mailflow-Probe: {{TAG}}\nIn-Reply-To: {{MESSAGE_ID}}\n\n",
         "Content-Type: multipart/report; boundary=b\nX-Mailflow-Probe: {{TAG}}\n\n",
-        "\nX-Mailflow-Probe: {{TAG}}\n",
         "Subject: x\n\nX-Mailflow-Probe: {{TAG}}\n",
     ] {
         assert_eq!(recognizer.own_probe(&text(foreign)), None, "{foreign}");
@@ -374,17 +434,48 @@ fn only_the_probe_itself_may_be_cleaned_away() {
 fn what_is_composed_arrives_unaltered() {
     let plan = Arc::new(plan());
     let sent = Arc::clone(&plan);
-    let originals = move |id: ProbeId| sent.probes.iter().find(|probe| probe.id == id).map(|probe| mailflow::compose::compose(&sent, probe));
+    let originals = move |id: ProbeId| {
+        sent.probes
+            .iter()
+            .find(|probe| probe.id == id)
+            .map(|probe| mailflow::compose::compose(&sent, probe))
+    };
     let recognizer = Recognizer::new(key(), Arc::clone(&plan), Box::new(originals));
     for kind in MessageKind::ALL {
-        let probe = Probe { message: kind, ..plan.probes[0].clone() };
-        let plan = Arc::new(Plan { probes: vec![probe.clone()], ..(*plan).clone() });
+        let probe = Probe {
+            message: kind,
+            ..plan.probes[0].clone()
+        };
+        let plan = Arc::new(Plan {
+            probes: vec![probe.clone()],
+            ..(*plan).clone()
+        });
         let sent = Arc::clone(&plan);
-        let recognizer = Recognizer::new(key(), plan, Box::new(move |_| Some(mailflow::compose::compose(&sent, &sent.probes[0]))));
+        let recognizer = Recognizer::new(
+            key(),
+            plan,
+            Box::new(move |_| Some(mailflow::compose::compose(&sent, &sent.probes[0]))),
+        );
         let mut message = b"Return-Path: <bounces@sender.example>\r\nReceived: from a by b; Mon, 23 Nov 2026 10:00:01 +0000\r\n".to_vec();
-        message.extend(mailflow::compose::compose(&Plan { probes: vec![probe.clone()], ..self::plan() }, &probe));
+        message.extend(mailflow::compose::compose(
+            &Plan {
+                probes: vec![probe.clone()],
+                ..self::plan()
+            },
+            &probe,
+        ));
         let findings = recognizer.read(&message, &MailboxName::from("billing"), at());
-        let [Finding::Copy { probe: found, survived, alterations, .. }] = &findings[..] else { panic!("{kind}: {findings:?}") };
+        let [
+            Finding::Copy {
+                probe: found,
+                survived,
+                alterations,
+                ..
+            },
+        ] = &findings[..]
+        else {
+            panic!("{kind}: {findings:?}")
+        };
         assert_eq!((*found, survived.len()), (probe.id, 4), "{kind}");
         assert!(alterations.is_empty(), "{kind}: {alterations:?}");
         let lines = message.windows(4).position(|four| four == b"\r\n\r\n").expect("a body");

@@ -147,11 +147,14 @@ fn fields(sent: &Header, arrived: &Header) -> Vec<Alteration> {
 fn comparable(header: &Header, name: &str) -> Option<String> {
     let field = header.get(name)?;
     Some(match name {
-        "From" => header
-            .mailboxes(name)
-            .into_iter()
-            .map(|(name, address)| format!("{}<{address}>", squeezed(&name)))
-            .collect(),
+        "From" => {
+            let authors: Vec<String> = header
+                .mailboxes(name)
+                .into_iter()
+                .map(|(name, address)| format!("{}<{address}>", squeezed(&name)))
+                .collect();
+            authors.join(",")
+        }
         "To" | "Reply-To" => header.addresses(name).join(","),
         "Date" => {
             let raw = decode::bounded(field.raw);
@@ -192,8 +195,16 @@ fn differing(sent: &str, arrived: &str) -> (String, String) {
         .take_while(|(a, b)| a == b)
         .count();
     let window = |text: &[char]| {
-        let from = start.saturating_sub(CONTEXT);
-        let to = (text.len() - end + CONTEXT).min(text.len());
+        // Whole words of context, unless a word is longer than that.
+        let earliest = start.saturating_sub(CONTEXT);
+        let from = (start.saturating_sub(2 * CONTEXT)..=earliest)
+            .rev()
+            .find(|&from| from == 0 || text[from - 1] == ' ')
+            .unwrap_or(earliest);
+        let latest = (text.len() - end + CONTEXT).min(text.len());
+        let to = (latest..text.len().min(latest + CONTEXT))
+            .find(|&to| text[to] == ' ')
+            .unwrap_or(latest);
         let shown: String = text[from..to]
             .iter()
             .map(|&c| if c == links::PLACEHOLDER { '…' } else { c })

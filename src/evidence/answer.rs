@@ -31,7 +31,8 @@ impl Recognizer {
             .senders
             .iter()
             .any(|sender| sender.mailbox.as_ref() == Some(reading.mailbox));
-        let automatic = looks::is_automatic_reply(header) || looks::is_from_machine(header) || looks::has_null_return_path(header);
+        let by_machine = looks::is_from_machine(header) && !looks::has_reply_prefix(header);
+        let automatic = looks::is_automatic_reply(header) || looks::has_null_return_path(header) || by_machine;
         (!from_us && (to_us || in_senders_mailbox)).then_some(Finding::Answer { probe, automatic })
     }
 

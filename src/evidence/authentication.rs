@@ -82,16 +82,14 @@ struct Parsed {
 fn parse(raw: &[u8]) -> Parsed {
     let mut parsed = Parsed::default();
     for (number, statement) in statements(raw).into_iter().enumerate() {
-        let statement = statement.replace(" =", "=").replace("= ", "=");
-        let mut words = statement.split_ascii_whitespace();
-        let Some(word) = words.next() else { continue };
-        let Some((method, result)) = word.split_once('=') else {
+        let Some((method, rest)) = statement.split_once('=') else {
             if number == 0 {
-                parsed.service = Some(word.to_owned());
+                parsed.service = statement.split_ascii_whitespace().next().map(str::to_owned);
             }
             continue;
         };
-        let method = method.split('/').next().unwrap_or_default();
+        let method = method.split('/').next().unwrap_or_default().trim();
+        let result = rest.split_ascii_whitespace().next().unwrap_or_default();
         let valid = |word: &str| {
             !word.is_empty() && word.len() <= 40 && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
         };

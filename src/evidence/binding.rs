@@ -77,15 +77,18 @@ impl Recognizer {
     pub(super) fn anywhere(&self, message: &Entity) -> Option<ProbeId> {
         self.in_header(&message.header).or_else(|| {
             message.leaves().iter().find_map(|leaf| {
+                let decoded = || {
+                    let text = leaf.text();
+                    let in_html = || self.tags.first(super::decode::html(&text).as_bytes());
+                    self.tags
+                        .first(text.as_bytes())
+                        .or_else(|| (leaf.media.kind == "text/html").then(in_html).flatten())
+                };
+                let is_text = leaf.media.kind.starts_with("text/");
                 self.tags
                     .first(leaf.header.raw)
                     .or_else(|| self.tags.first(&leaf.content()))
-                    .or_else(|| {
-                        let text = leaf.text();
-                        self.tags
-                            .first(text.as_bytes())
-                            .or_else(|| self.tags.first(super::decode::html(&text).as_bytes()))
-                    })
+                    .or_else(|| is_text.then(decoded).flatten())
             })
         })
     }

@@ -51,7 +51,7 @@ pub(super) fn read(message: &Entity) -> Option<Report> {
         rest = after;
         if is_first {
             report.envelope_id = value(&group, "Original-Envelope-Id");
-            reporting_mta = value(&group, "Reporting-MTA").map(|name| without_type(&name));
+            reporting_mta = value(&group, "Reporting-MTA").map(|name| host_of(&name));
         }
         // Some systems forget the empty line after the first group, so it may speak of a recipient as well.
         report.notices.extend(notice(&group, reporting_mta.as_deref()));
@@ -74,7 +74,7 @@ fn notice(group: &Header, reporting_mta: Option<&str>) -> Option<Notice> {
         recipient: recipient.map(|address| address_of(&address)),
         original_recipient: value(group, "Original-Recipient").map(|address| address_of(&address)),
         reporting_mta: reporting_mta.map(str::to_owned),
-        remote_mta: value(group, "Remote-MTA").map(|name| without_type(&name)),
+        remote_mta: value(group, "Remote-MTA").map(|name| host_of(&name)),
         diagnostic: diagnostic
             .filter(|text| !text.is_empty())
             .map(|text| shorten(&text, LONGEST_DIAGNOSTIC)),
@@ -82,7 +82,9 @@ fn notice(group: &Header, reporting_mta: Option<&str>) -> Option<Notice> {
 }
 
 fn value(group: &Header, name: &str) -> Option<String> {
-    group.get(name).map(super::mime::Field::text).filter(|value| !value.is_empty())
+    let text = group.get(name)?.text();
+    let words: Vec<&str> = text.split_whitespace().collect();
+    (!words.is_empty()).then(|| words.join(" "))
 }
 
 /// RFC 3464 section 2.3.3; some systems add a comment.
@@ -131,6 +133,13 @@ fn address_of(value: &str) -> String {
         .and_then(|(_, rest)| rest.split_once('>'))
         .map_or(address.as_str(), |(address, _)| address);
     shorten(address.trim(), 320)
+}
+
+/// `dns; host. (comment)` without its type, comment and final dot.
+fn host_of(value: &str) -> String {
+    let host = without_type(value);
+    let host = host.split_once(" (").map_or(host.as_str(), |(host, _)| host);
+    host.trim().trim_end_matches('.').to_owned()
 }
 
 /// `smtp; 550 …` or `dns; host` without the type.

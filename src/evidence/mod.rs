@@ -24,7 +24,7 @@ mod mime;
 mod notification;
 mod tags;
 
-use crate::model::{Alteration, AlterationKind, Authentication, Dsn, MailboxName, Plan, ProbeId, Survived, TagKey, Time};
+use crate::model::{Alteration, Authentication, Dsn, MailboxName, Plan, ProbeId, Survived, TagKey, Time};
 use mime::{Entity, Header};
 use std::{collections::HashSet, sync::Arc};
 use tags::Tags;

@@ -14,10 +14,18 @@ pub(super) fn read(recipients: &str, text: &str, subject: &str) -> Vec<Notice> {
         .filter_map(address_in)
         .take(MOST_RECIPIENTS)
         .collect();
-    let mut notices: Vec<Notice> = named
-        .into_iter()
-        .map(|recipient| notice(action, Some(recipient.clone()), &paragraph_of(text, &recipient)))
-        .collect();
+    let one = |recipient: String| {
+        let paragraph = paragraph_of(text, &recipient);
+        // Behind an alias or a list Exim says which address it came from: `(generated from all@example.org)`.
+        let original = paragraph
+            .split_once("generated from ")
+            .and_then(|(_, rest)| address_in(rest.split_whitespace().next()?));
+        Notice {
+            original_recipient: original,
+            ..notice(action, Some(recipient), &paragraph)
+        }
+    };
+    let mut notices: Vec<Notice> = named.into_iter().map(one).collect();
     if notices.is_empty() {
         notices.push(notice(action, None, text));
     }

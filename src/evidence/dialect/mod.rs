@@ -28,13 +28,14 @@ struct Words {
 }
 
 /// Lines that say that the original message follows, in lower case, without dashes and blanks around them.
-const MARKERS: [&str; 12] = [
+const MARKERS: [&str; 13] = [
     "this is a copy of the message",
     "this is a copy of your message",
     "below this line is a copy of the message",
     "below this line is the original bounce",
     "original message",
     "original message follows",
+    "possibly truncated original message follows",
     "unsent message below",
     "message header follows",
     "the header of the original message is following",
@@ -48,8 +49,11 @@ const MARKERS: [&str; 12] = [
 pub(super) fn read(message: &Entity, report: bool, known: &Known) -> Option<Vec<Notice>> {
     let header = &message.header;
     let failed = header.get("X-Failed-Recipients").is_some();
-    let daemon = looks::is_from_daemon(header) || looks::has_null_return_path(header) && !looks::is_automatic_reply(header);
-    if looks::is_journal(header) || !(failed || report || daemon || looks::has_bounce_subject(header) && !looks::has_reply_prefix(header)) {
+    let null = looks::has_null_return_path(header);
+    let daemon = looks::is_from_daemon(header) || null && !looks::is_automatic_reply(header);
+    // A postmaster is a person as well, who answers and goes on holiday.
+    let human = looks::has_reply_prefix(header) && !null || looks::is_vacation(header);
+    if looks::is_journal(header) || !(failed || report || !human && (daemon || looks::has_bounce_subject(header))) {
         return None;
     }
     let words = words(message);
@@ -131,18 +135,22 @@ fn address_in(word: &str) -> Option<String> {
 }
 
 /// The paragraph that speaks of `recipient`: from the first line that holds its address to the next empty line, or to the next address at the same
-/// indentation.
+/// indentation. An empty line after nothing but the address, or after a colon, does not end it.
 fn paragraph_of(text: &str, recipient: &str) -> String {
     let mut lines = text.lines().skip_while(|line| !line.to_lowercase().contains(recipient));
     let Some(first) = lines.next() else { return String::new() };
     let indent = |line: &str| line.len() - line.trim_start().len();
-    let mut paragraph = vec![first];
+    let mut paragraph = vec![first.trim()];
     for line in lines.take(40) {
-        let other = indent(line) <= indent(first) && address_in(line.trim()).is_some_and(|address| address != recipient);
-        if line.trim().is_empty() && paragraph.len() > 1 || other {
+        let words = line.trim();
+        let other = indent(line) <= indent(first) && address_in(words).is_some_and(|address| address != recipient);
+        let announces = paragraph.last().is_some_and(|last| last.ends_with(':')) || paragraph.len() == 1 && !first.trim().contains(' ');
+        if other || words.is_empty() && !announces {
             break;
         }
-        paragraph.push(line);
+        if !words.is_empty() {
+            paragraph.push(words);
+        }
     }
     paragraph.join("\n")
 }

@@ -68,7 +68,7 @@ pub(super) fn read(text: &str, subject: &str, known: &Known) -> Option<Vec<Notic
     let paragraph = recipient
         .as_ref()
         .map(|recipient| paragraph_of(text, recipient))
-        .filter(|paragraph| paragraph.lines().count() > 1);
+        .filter(|paragraph| paragraph.split_whitespace().nth(1).is_some());
     let words = paragraph.filter(|paragraph| codes::enhanced(paragraph).is_some() || codes::enhanced(text).is_none());
     let mut one = notice(action, recipient, words.as_deref().unwrap_or(text));
     one.status = one.status.or_else(|| codes::enhanced(text));
