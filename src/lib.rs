@@ -2,7 +2,13 @@
 pub mod clock;
 pub mod evidence;
 pub mod explain;
+pub mod journal;
+pub mod judge;
 pub mod model;
+pub mod plan;
+pub mod postoffice;
 pub mod report;
+pub mod run;
 pub mod send;
+pub mod tls;
 pub mod watch;
