@@ -1,6 +1,11 @@
 //! The evidence of one probe, line by line: what was expected and measured, each reply, each notification, each place it was seen in.
 //! Terminal and JUnit show the same lines.
 
+#![expect(
+    clippy::format_push_string,
+    reason = "the texts are short, and `write!` would make each line ignore an error that cannot be"
+)]
+
 use crate::explain::{interval, span};
 use crate::model::{Attempt, Dsn, DsnAction, JudgedProbe, Member, SightingRecord, Time, Tls};
 

@@ -1,5 +1,10 @@
 //! The report for people: a table, worst first; each failure with its evidence; the roles; one headline.
 
+#![expect(
+    clippy::format_push_string,
+    reason = "the texts are short, and `write!` would make each line ignore an error that cannot be"
+)]
+
 use super::paint::{BOLD, DIM, PLAIN, Span, outcome_sign, outcome_style};
 use super::table::{self, Cell, Column, Fit};
 use super::{Style, evidence, rows, text};
