@@ -231,6 +231,9 @@ impl Course {
         {
             ledger.apply(event);
         }
+        if setup.taken_up.is_some() {
+            ledger.take_up(setup.clock.now());
+        }
         let unconfirmed = plan
             .mailboxes
             .iter()
