@@ -74,6 +74,7 @@ fn plan() -> Plan {
         }
     };
     Plan {
+        addresses: std::collections::BTreeMap::new(),
         run: RunInfo {
             id: run(),
             scenario: "gateway migration".to_owned(),

@@ -5,9 +5,27 @@ use std::{collections::BTreeMap, fs, path::Path};
 const GROUND: &[&str] = &["model"];
 const PURE: &[&str] = &["model"];
 const MIDDLE: &[&str] = &["model", "clock", "tls", "plan", "compose", "evidence", "judge", "explain"];
-const LOOP: &[&str] = &["model", "clock", "tls", "plan", "compose", "evidence", "judge", "explain", "send", "watch", "journal"];
-const EVERYBODY: &[&str] =
-    &["model", "clock", "tls", "plan", "compose", "evidence", "judge", "explain", "send", "watch", "journal", "report", "config", "run", "postoffice", "cli"];
+const LOOP: &[&str] = &[
+    "model", "clock", "tls", "plan", "compose", "evidence", "judge", "explain", "send", "watch", "journal",
+];
+const EVERYBODY: &[&str] = &[
+    "model",
+    "clock",
+    "tls",
+    "plan",
+    "compose",
+    "evidence",
+    "judge",
+    "explain",
+    "send",
+    "watch",
+    "journal",
+    "report",
+    "config",
+    "run",
+    "postoffice",
+    "cli",
+];
 
 /// Each module of the crate, and the modules that it may name. A new module must be given its floor here.
 fn may_know() -> BTreeMap<&'static str, &'static [&'static str]> {
@@ -38,11 +56,26 @@ fn no_floor_names_one_above_it_or_beside_it() {
     let mut seen = Vec::new();
     let mut broken = Vec::new();
     visit(Path::new("src"), &mut |path, text| {
-        let module = path.strip_prefix("src").unwrap().components().next().unwrap().as_os_str().to_str().unwrap().trim_end_matches(".rs").to_owned();
+        let module = path
+            .strip_prefix("src")
+            .unwrap()
+            .components()
+            .next()
+            .unwrap()
+            .as_os_str()
+            .to_str()
+            .unwrap()
+            .trim_end_matches(".rs")
+            .to_owned();
         if module == "lib" || module == "main" {
             return;
         }
-        let allowed = may_know.get(module.as_str()).unwrap_or_else(|| panic!("{}: the module {module} has no floor yet: give it one in tests/walls.rs", path.display()));
+        let allowed = may_know.get(module.as_str()).unwrap_or_else(|| {
+            panic!(
+                "{}: the module {module} has no floor yet: give it one in tests/walls.rs",
+                path.display()
+            )
+        });
         for name in named(&code_of(text)) {
             if name != module && may_know.contains_key(name.as_str()) && !allowed.contains(&name.as_str()) {
                 broken.push(format!("{}: {module} names {name}", path.display()));
@@ -51,7 +84,10 @@ fn no_floor_names_one_above_it_or_beside_it() {
         seen.push(module);
     });
     for module in may_know.keys() {
-        assert!(seen.iter().any(|seen| seen == module), "the floor plan has a module {module} that is not in src");
+        assert!(
+            seen.iter().any(|seen| seen == module),
+            "the floor plan has a module {module} that is not in src"
+        );
     }
     assert!(broken.is_empty(), "the walls are broken:\n{}", broken.join("\n"));
 }
@@ -81,7 +117,11 @@ fn named(code: &str) -> Vec<String> {
             }
             names.extend((!name.is_empty()).then_some(name));
         } else {
-            names.push(rest.chars().take_while(|character| character.is_alphanumeric() || *character == '_').collect());
+            names.push(
+                rest.chars()
+                    .take_while(|character| character.is_alphanumeric() || *character == '_')
+                    .collect(),
+            );
         }
     }
     names
@@ -89,7 +129,10 @@ fn named(code: &str) -> Vec<String> {
 
 /// Without comments: documentation may speak of anybody.
 fn code_of(text: &str) -> String {
-    text.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
+    text.lines()
+        .map(|line| line.split("//").next().unwrap_or_default())
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn visit(folder: &Path, each: &mut impl FnMut(&Path, &str)) {
@@ -106,6 +149,9 @@ fn visit(folder: &Path, each: &mut impl FnMut(&Path, &str)) {
 
 #[test]
 fn the_reader_of_imports_reads_them() {
-    assert_eq!(named("use crate::model::Time; use crate::{clock::Clock, send::{Answer, Sender}, watch};"), ["model", "clock", "send", "watch"]);
+    assert_eq!(
+        named("use crate::model::Time; use crate::{clock::Clock, send::{Answer, Sender}, watch};"),
+        ["model", "clock", "send", "watch"]
+    );
     assert_eq!(code_of("use crate::a; // crate::b"), "use crate::a; ");
 }

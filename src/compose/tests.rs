@@ -55,6 +55,7 @@ fn plan(role: &str) -> Plan {
         })
         .collect();
     Plan {
+        addresses: std::collections::BTreeMap::new(),
         run: RunInfo {
             id,
             scenario: "gateway migration".to_owned(),
