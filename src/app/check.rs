@@ -13,14 +13,14 @@ impl Desk {
         let site = match scenario {
             Some(path) => {
                 let (scenario, site) = self.scenario_and_site(path)?;
-                let key = self.tag_key(&site)?;
+                let key = self.tag_key(&site).await?;
                 let plan = self.make_plan(&site, &scenario, &key)?;
                 self.output.remark(&format!("{}: {} probes, by {} routes", path.display(), plan.probes.len(), routes_of(&plan)));
                 site
             }
             None => self.site()?,
         };
-        self.tag_key(&site)?;
+        self.tag_key(&site).await?;
         self.output.remark(&format!(
             "{}: {} senders, {} routes, {} mailboxes, {} recipients",
             site.file,
@@ -29,7 +29,7 @@ impl Desk {
             site.mailboxes.len(),
             site.recipients.len()
         ));
-        let world = World::to_check(&site, self.clock)?;
+        let world = World::to_check(&site, self.clock).await?;
         let mut findings: Vec<(String, Result<String, String>)> = Vec::new();
         let mut asked = tokio::task::JoinSet::new();
         for (route, hop, recipient) in hops(&site) {

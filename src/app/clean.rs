@@ -11,7 +11,7 @@ use std::{
 impl Desk {
     pub(super) async fn clean(&mut self, runs: &[String], dry_run: bool, yes: bool) -> Result<Code, Halt> {
         let site = self.site()?;
-        let key = self.tag_key(&site)?;
+        let key = self.tag_key(&site).await?;
         let journal = self.journal()?;
         let plans = if runs.is_empty() {
             journal.runs()?.into_iter().map(|stored| stored.plan).filter(|plan| plan.run.site == site.file).collect()
@@ -34,7 +34,7 @@ impl Desk {
         for plan in plans {
             let plan = Arc::new(plan);
             let recognizer = recognizer(&key, &plan);
-            let world = World::to_watch(&site, &plan);
+            let world = World::to_watch(&site, &plan).await;
             let mut cleaning = tokio::task::JoinSet::new();
             for watcher in world.watchers {
                 cleaning.spawn(watcher.clean(recognizer.clone(), dry_run));

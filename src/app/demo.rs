@@ -34,7 +34,7 @@ impl Desk {
         };
         let read = config::read_scenario(path, &text)?;
         config::check_scenario_on_site(path, &text, &site)?;
-        let key = self.tag_key(&site)?;
+        let key = self.tag_key(&site).await?;
         let (mut judged, interrupted) = self.measure(&site, &read, &key).await?;
         let code = self.conclude(&mut judged, &targets, interrupted)?;
         if scenario.is_some() || interrupted {

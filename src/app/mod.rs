@@ -136,7 +136,7 @@ impl Desk {
     async fn act(mut self, verb: Verb) -> Result<Code, Halt> {
         match verb {
             Verb::Check { scenario } => self.check(scenario.as_deref()).await,
-            Verb::Plan { scenario } => self.plan(&scenario),
+            Verb::Plan { scenario } => self.plan(&scenario).await,
             Verb::Run { scenario } => self.run(&scenario).await,
             Verb::Watch => self.watch().await,
             Verb::Report { run } => self.report(&run),
@@ -187,9 +187,12 @@ impl Desk {
     }
 
     /// The key of the tags: the site's shared one, or that of the state folder.
-    fn tag_key(&self, site: &Site) -> Result<TagKey, Halt> {
+    async fn tag_key(&self, site: &Site) -> Result<TagKey, Halt> {
         match &site.tag_key {
-            Some(source) => Ok(secrets::tag_key(source, &folder_of(&site.file), &environment).map_err(|error| format!("tag_key: {error}"))?),
+            Some(source) => {
+                let secret = secrets::resolve(source, &folder_of(&site.file), &environment).await;
+                Ok(secret.and_then(|secret| secrets::tag_key(&secret)).map_err(|error| format!("tag_key: {error}"))?)
+            }
             None => Ok(journal::tag_key(&self.state()?, self.random_bytes::<KEY_LENGTH>()?)?),
         }
     }

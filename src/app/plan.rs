@@ -5,9 +5,9 @@ use crate::report::{escape, table};
 use std::path::Path;
 
 impl Desk {
-    pub(super) fn plan(&mut self, path: &Path) -> Result<Code, Halt> {
+    pub(super) async fn plan(&mut self, path: &Path) -> Result<Code, Halt> {
         let (scenario, site) = self.scenario_and_site(path)?;
-        let key = self.tag_key(&site)?;
+        let key = self.tag_key(&site).await?;
         let plan = self.make_plan(&site, &scenario, &key)?;
         let row = |probe: &crate::model::Probe| {
             let recipient = plan.recipient(probe);

@@ -17,7 +17,7 @@ impl Desk {
     pub(super) async fn run(&mut self, path: &Path) -> Result<Code, Halt> {
         let targets = self.output.targets(&self.shared.report)?;
         let (scenario, site) = self.scenario_and_site(path)?;
-        let key = self.tag_key(&site)?;
+        let key = self.tag_key(&site).await?;
         let (mut judged, interrupted) = self.measure(&site, &scenario, &key).await?;
         self.conclude(&mut judged, &targets, interrupted)
     }
@@ -25,7 +25,7 @@ impl Desk {
     /// Runs a scenario on a site, to the end or until interrupted.
     pub(super) async fn measure(&mut self, site: &Site, scenario: &Scenario, key: &TagKey) -> Result<(Judged, bool), Halt> {
         let plan = Arc::new(self.make_plan(site, scenario, key)?);
-        let world = World::open(site, &plan, self.clock)?;
+        let world = World::open(site, &plan, self.clock).await?;
         let log = self.journal()?.begin(&plan)?;
         let view = self.output.live();
         let stop = interruption();

@@ -16,7 +16,7 @@ impl Desk {
     pub(super) async fn watch(&mut self) -> Result<Code, Halt> {
         let targets = self.output.targets(&self.shared.report)?;
         let site = self.site()?;
-        let key = self.tag_key(&site)?;
+        let key = self.tag_key(&site).await?;
         let stop = interruption();
         let mut judged = self.finish_open_runs(&site, &key, &stop).await?;
         let interrupted = *stop.borrow();
@@ -36,7 +36,7 @@ impl Desk {
             // Read after the lock is held: the process that wrote may have ended only now.
             let (plan, events) = journal.load(stored.plan.run.id.as_str())?;
             let plan = Arc::new(plan);
-            let world = World::to_watch(site, &plan);
+            let world = World::to_watch(site, &plan).await;
             let work = Work { log, taken_up: Some(events), view: self.output.live(), stop: stop.clone() };
             runs.push(self.follow(plan, key, world, work));
         }

@@ -4,9 +4,12 @@ use super::{Halt, environment, folder_of};
 use crate::{
     clock::Clock,
     config::secrets,
-    model::{Mailbox, MailboxAccess, MailboxName, Plan, RouteKind, SecretSource, SignIn, Site},
+    model::{Mailbox, MailboxAccess, MailboxName, Plan, Route, RouteKind, SecretSource, SignIn, Site},
     send::{Conduct, Credentials, MxSender, Sender, SmtpSender, Timeouts},
-    watch::{Budget, Patience, Watched, Watcher, watchers},
+    watch::{
+        Watcher,
+        imap::{self, Budget, Patience, Watched},
+    },
 };
 use secrecy::SecretString;
 use std::{
@@ -27,14 +30,15 @@ pub(super) struct World {
 
 impl World {
     /// For a run: the routes that the plan uses, and the mailboxes that it watches.
-    pub fn open(site: &Site, plan: &Plan, clock: Clock) -> Result<Self, Halt> {
+    pub async fn open(site: &Site, plan: &Plan, clock: Clock) -> Result<Self, Halt> {
         let routes: BTreeSet<&str> = plan.probes.iter().map(|probe| probe.route.as_str()).collect();
-        let senders = senders(site, &|name| routes.contains(name), clock)?;
-        Ok(Self { senders, ..Self::to_watch(site, plan) })
+        let routes = site.routes.iter().filter(|route| routes.contains(route.name.as_str()));
+        let senders = senders(routes, clock, &mut Secrets::of(site)).await?;
+        Ok(Self { senders, ..Self::to_watch(site, plan).await })
     }
 
     /// For watching only: nothing can be sent.
-    pub fn to_watch(site: &Site, plan: &Plan) -> Self {
+    pub async fn to_watch(site: &Site, plan: &Plan) -> Self {
         let mut wanted = Vec::new();
         let mut unwatched = BTreeMap::new();
         for name in &plan.mailboxes {
@@ -43,23 +47,53 @@ impl World {
                 None => drop(unwatched.insert(name.clone(), format!("{} no longer describes this mailbox", site.file))),
             }
         }
-        Self { senders: HashMap::new(), watchers: eyes(site, wanted.into_iter()), unwatched }
+        Self { senders: HashMap::new(), watchers: eyes(site, wanted.into_iter(), &mut Secrets::of(site)).await, unwatched }
     }
 
     /// For `check`: every route and every mailbox of the site.
-    pub fn to_check(site: &Site, clock: Clock) -> Result<Self, Halt> {
-        Ok(Self { senders: senders(site, &|_| true, clock)?, watchers: eyes(site, site.mailboxes.iter()), unwatched: BTreeMap::new() })
+    pub async fn to_check(site: &Site, clock: Clock) -> Result<Self, Halt> {
+        let secrets = &mut Secrets::of(site);
+        let senders = senders(site.routes.iter(), clock, secrets).await?;
+        Ok(Self { senders, watchers: eyes(site, site.mailboxes.iter(), secrets).await, unwatched: BTreeMap::new() })
     }
 }
 
-fn senders(site: &Site, wanted: &dyn Fn(&str) -> bool, clock: Clock) -> Result<HashMap<String, Arc<dyn Sender>>, Halt> {
+/// The secrets of a site, each asked for once: many mailboxes may share one, and a command may take its time.
+struct Secrets {
+    folder: PathBuf,
+    known: Vec<(SecretSource, Result<SecretString, String>)>,
+}
+
+impl Secrets {
+    fn of(site: &Site) -> Self {
+        Self { folder: folder_of(&site.file), known: Vec::new() }
+    }
+
+    async fn get(&mut self, source: &SecretSource) -> Result<SecretString, String> {
+        if let Some((_, secret)) = self.known.iter().find(|(known, _)| known == source) {
+            return secret.clone();
+        }
+        let secret = secrets::resolve(source, &self.folder, &environment).await.map_err(|error| error.to_string());
+        self.known.push((source.clone(), secret.clone()));
+        secret
+    }
+}
+
+async fn senders(
+    routes: impl Iterator<Item = &Route>,
+    clock: Clock,
+    secrets: &mut Secrets,
+) -> Result<HashMap<String, Arc<dyn Sender>>, Halt> {
     let mut senders: HashMap<String, Arc<dyn Sender>> = HashMap::new();
-    for route in site.routes.iter().filter(|route| wanted(&route.name)) {
+    for route in routes {
         let conduct = Conduct { clock, host_name: host_name(), connections: route.connections, rate: route.rate, timeouts: Timeouts::default() };
         let at = |trouble: String| Halt::Sentence(format!("{}: route {}: {trouble}", route.place, route.name));
         let sender: Arc<dyn Sender> = match &route.kind {
             RouteKind::Smtp(smtp) => {
-                let credentials = smtp.sign_in.as_ref().map(|sign_in| credentials(site, sign_in)).transpose().map_err(at)?;
+                let credentials = match &smtp.sign_in {
+                    Some(sign_in) => Some(credentials(sign_in, secrets).await.map_err(at)?),
+                    None => None,
+                };
                 Arc::new(SmtpSender::new(&smtp.endpoint, credentials, &conduct).map_err(at)?)
             }
             RouteKind::Mx(mx) => Arc::new(MxSender::new(mx, &conduct).map_err(at)?),
@@ -69,37 +103,24 @@ fn senders(site: &Site, wanted: &dyn Fn(&str) -> bool, clock: Clock) -> Result<H
     Ok(senders)
 }
 
-fn credentials(site: &Site, sign_in: &SignIn) -> Result<Credentials, String> {
-    let secret = secret(site, sign_in.secret())?;
+async fn credentials(sign_in: &SignIn, secrets: &mut Secrets) -> Result<Credentials, String> {
+    let secret = secrets.get(sign_in.secret()).await?;
     Ok(match sign_in {
         SignIn::Password { user, .. } => Credentials::Password { user: user.clone(), password: secret },
         SignIn::XOAuth2 { user, .. } => Credentials::XOAuth2 { user: user.clone(), token: secret },
     })
 }
 
-fn secret(site: &Site, source: &SecretSource) -> Result<SecretString, String> {
-    secrets::resolve(source, &folder_of(&site.file), &environment)
-}
-
 /// A mailbox whose secret cannot be had stops nothing: it is blind, and says why.
-fn eyes<'a>(site: &Site, mailboxes: impl Iterator<Item = &'a Mailbox>) -> Vec<Box<dyn Watcher>> {
+async fn eyes<'a>(site: &Site, mailboxes: impl Iterator<Item = &'a Mailbox>, secrets: &mut Secrets) -> Vec<Box<dyn Watcher>> {
     let of_sender: BTreeSet<&MailboxName> = site.senders.iter().filter_map(|sender| sender.mailbox.as_ref()).collect();
-    // Many mailboxes may share one secret; a command that gives it is asked once.
-    let mut known: Vec<(&SecretSource, Result<SecretString, String>)> = Vec::new();
-    let watched = mailboxes.map(|mailbox| {
+    let mut watched = Vec::new();
+    for mailbox in mailboxes {
         let MailboxAccess::Imap(imap) = &mailbox.access;
-        let source = imap.sign_in.secret();
-        let secret = match known.iter().find(|(known, _)| *known == source) {
-            Some((_, secret)) => secret.clone(),
-            None => {
-                let secret = secret(site, source);
-                known.push((source, secret.clone()));
-                secret
-            }
-        };
-        Watched { mailbox: mailbox.clone(), secret, of_sender: of_sender.contains(&mailbox.name) }
-    });
-    let watchers = watchers(watched.collect(), Patience::default(), Budget::default);
+        let secret = secrets.get(imap.sign_in.secret()).await;
+        watched.push(Watched { mailbox: mailbox.clone(), secret, of_sender: of_sender.contains(&mailbox.name) });
+    }
+    let watchers = imap::watchers(watched, Patience::default(), Budget::default);
     watchers.into_iter().map(|watcher| Box::new(watcher) as Box<dyn Watcher>).collect()
 }
 
