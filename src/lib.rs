@@ -1,6 +1,9 @@
 //! mailflow: measures whether mail reaches the people and roles it is meant for.
+pub mod app;
+pub mod cli;
 pub mod clock;
 pub mod compose;
+pub mod config;
 pub mod evidence;
 pub mod explain;
 pub mod journal;
