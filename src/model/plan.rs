@@ -2,7 +2,7 @@
 
 use super::{Expectation, MailboxName, MessageKind, Place, ProbeId, Recipient, Requirement, RunId, Sender, Tag, Time, time};
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 /// What will go out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +15,9 @@ pub struct Plan {
     pub senders: Vec<Sender>,
     /// Every mailbox that is watched: those of the recipients, of quarantines and senders, and all others that the site names.
     pub mailboxes: Vec<MailboxName>,
+    /// Which mailbox belongs to which address (lower case): binds a bounce that names a member of a group to that member.
+    #[serde(default)]
+    pub addresses: BTreeMap<String, MailboxName>,
     /// The probes, in the order in which they leave.
     pub probes: Vec<Probe>,
 }

@@ -34,6 +34,8 @@ pub struct Watching {
     pub baselines: HashMap<MailboxName, Vec<FolderMark>>,
     /// When the run started: a mailbox that could not be opened before the first probe left is searched from that day on.
     pub started_at: Time,
+    /// When the first probe left, once it has: a mailbox that is opened after that is too late for a baseline, and is searched as above.
+    pub sending_since: watch::Receiver<Option<Time>>,
     /// For each of its mailboxes, how closely to watch.
     pub attention: HashMap<MailboxName, watch::Receiver<Attention>>,
     /// Where the events go: `Baseline`, `Seen`, `Gone`, `Returned`, `Answered`, `Looked`, `Blind`. When nobody listens any more, the watcher ends.
