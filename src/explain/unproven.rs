@@ -90,55 +90,48 @@ pub fn pending(probe: &JudgedProbe) -> Finding {
 
 pub fn unknown(probe: &JudgedProbe) -> Finding {
     let reason = probe.reason.as_deref().map(trimmed);
-    let last = probe.attempts.last();
-    if probe.flags.contains(&Flag::NotSent) {
-        let sentence = match reason {
-            Some(reason) => format!("The probe never left: {reason}."),
-            None => "The probe never left.".to_owned(),
-        };
-        return Finding::new(
-            sentence,
-            step_for_reason(reason.unwrap_or_default()).unwrap_or_else(|| "Run the scenario again.".to_owned()),
-        );
-    }
-    match last {
-        Some(last) if last.in_doubt => {
-            let mut sentence = format!(
-                "The connection to {} broke after the final dot, so it may have been taken or not; it was looked for, not sent again, and not found",
-                quote::host(last)
-            );
-            push_reason(&mut sentence, reason);
-            Finding::new(sentence, capitalised(&search(probe)))
-        }
+    match probe.attempts.last() {
+        Some(last) if last.in_doubt => in_doubt(probe, last, reason),
         Some(last) if !last.reply.is_positive() => {
             let said = if last.reply.code.is_some() {
                 quote::reply(&last.reply)
             } else {
                 trimmed(&last.reply.text).to_owned()
             };
-            let mut sentence = format!("It could not be handed to {} ({}): {said}", quote::host(last), quote::stage(last));
-            push_reason(&mut sentence, reason.filter(|reason| !last.reply.text.contains(*reason)));
-            Finding::new(sentence, step_for_failed_attempt(probe, last))
+            Finding::new(
+                format!("It could not be handed to {} ({}): {said}.", quote::host(last), quote::stage(last)),
+                step_for_failed_attempt(probe, last),
+            )
+        }
+        _ if probe.flags.contains(&Flag::NotSent) => {
+            let reason = reason.unwrap_or("the run ended before");
+            let step = step_for_reason(reason).unwrap_or_else(|| "Run the scenario again.".to_owned());
+            Finding::new(format!("The probe never left: {reason}."), step)
         }
         _ => {
-            let mut sentence = format!("{}; whether it arrived could not be measured", taken(probe));
-            match reason {
-                Some(reason) => sentence.push_str(&format!(": {reason}.")),
-                None => sentence.push('.'),
-            }
-            let step = reason
-                .and_then(step_for_reason)
-                .unwrap_or_else(|| "Run `mailflow check` to see which mailbox cannot be read, and why.".to_owned());
-            Finding::new(sentence, step)
+            let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+            let sentence = format!("{}; whether it arrived could not be measured{reason}.", taken(probe));
+            let step = step_for_reason(&reason);
+            Finding::new(
+                sentence,
+                step.unwrap_or_else(|| "Run `mailflow check` to see which mailbox cannot be read, and why.".to_owned()),
+            )
         }
     }
 }
 
-fn push_reason(sentence: &mut String, reason: Option<&str>) {
-    if let Some(reason) = reason {
-        sentence.push_str(&format!(" ({reason})"));
-    }
-    sentence.push('.');
+/// It was cut off after the final dot: whether it was taken is known to the other side only.
+fn in_doubt(probe: &JudgedProbe, last: &Attempt, reason: Option<&str>) -> Finding {
+    // Where everything was looked at, the reason says once more what this sentence says.
+    let found = match reason.filter(|reason| reason.contains("looked at")) {
+        Some(reason) => format!("whether it arrived could not be measured: {reason}"),
+        None => "no copy was found".to_owned(),
+    };
+    let host = quote::host(last);
+    let sentence = format!(
+        "The connection to {host} broke after the final dot, so it may have been taken or not; it was not sent again, and {found}."
+    );
+    Finding::new(sentence, capitalised(&search(probe)))
 }
 
 /// A reason without the full stop that the sentence around it brings.
@@ -164,7 +157,11 @@ fn step_for_failed_attempt(probe: &JudgedProbe, attempt: &Attempt) -> String {
 /// What to do about the reason for which something could not be measured.
 fn step_for_reason(reason: &str) -> Option<String> {
     let reason = reason.to_lowercase();
-    let steps: [(&[&str], &str); 6] = [
+    let steps: [(&[&str], &str); 7] = [
+        (
+            &["sender has no"],
+            "Name a mailbox for the sender in the site (`mailbox:`): without one, nobody sees what comes back.",
+        ),
         (
             &["certificate", "unknown issuer", "unknownissuer"],
             "Give that server a certificate that holds for its name, or name the authority that signed it (`ca:`).",

@@ -129,34 +129,4 @@ pub fn render(format: Format, judged: &Judged, style: &Style) -> Result<Vec<u8>,
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn formats_are_known_by_their_word() {
-        for format in Format::ALL {
-            assert_eq!(format.word().parse(), Ok(format));
-        }
-        assert_eq!(" JSON ".parse(), Ok(Format::Json));
-    }
-
-    #[test]
-    fn a_slip_is_answered_with_what_was_meant() {
-        for (word, message) in [
-            (
-                "jnuit",
-                "there is no report format `jnuit`; did you mean `junit`? There are terminal, json, junit.",
-            ),
-            (
-                "jsn",
-                "there is no report format `jsn`; did you mean `json`? There are terminal, json, junit.",
-            ),
-            (
-                "pdf\u{1b}[2J",
-                "there is no report format `pdf\\x1b[2J`. There are terminal, json, junit.",
-            ),
-        ] {
-            assert_eq!(word.parse::<Format>().map_err(|error| error.to_string()), Err(message.to_owned()));
-        }
-    }
-}
+mod tests;

@@ -1,8 +1,7 @@
 //! Tables that fit their width: long cells are shortened in the middle or wrapped at spaces, columns never drift.
 
-use super::Style;
-use super::paint::{BOLD, Span};
-use super::text;
+use super::paint::{BOLD, PLAIN, Span};
+use super::{Style, text};
 
 const GAP: usize = 2;
 /// No column is made narrower than this while another can still give way.
@@ -68,6 +67,29 @@ pub fn write(columns: &[Column], rows: &[Vec<Cell>], width: usize, color: bool, 
     }
 }
 
+/// A table of plain words, all of whose columns give way where it is too wide for the terminal.
+pub fn plain(titles: &[&'static str], rows: &[Vec<String>], style: &Style) -> String {
+    let columns: Vec<Column> = titles
+        .iter()
+        .map(|title| Column {
+            title,
+            fit: Fit::Shorten,
+            right: false,
+        })
+        .collect();
+    let cell = |text: &String| {
+        if text.is_empty() {
+            Vec::new()
+        } else {
+            vec![Span::new(text, PLAIN)]
+        }
+    };
+    let rows: Vec<Vec<Cell>> = rows.iter().map(|row| row.iter().map(cell).collect()).collect();
+    let mut out = String::new();
+    write(&columns, &rows, style.width, style.color, &mut out);
+    out
+}
+
 /// How wide the table is if nothing gives way.
 pub fn natural_width(columns: &[Column], rows: &[Vec<Cell>]) -> usize {
     let titles = titles(columns);
@@ -95,7 +117,14 @@ fn widths(columns: &[Column], titles: &[Cell], rows: &[Vec<Cell>], width: usize)
             let widest_span = cells(index).flatten().map(Span::width).max().unwrap_or(0);
             let given = excess.min(widths[index].saturating_sub(widest_span));
             widths[index] -= given;
-            excess -= given;
+            // What wraps seldom fills its lines: the column is as wide as the widest of them.
+            let filled = cells(index)
+                .flat_map(|cell| fit(Fit::Wrap, cell, widths[index]))
+                .map(|line| taken(&line))
+                .max()
+                .unwrap_or(0);
+            excess = excess.saturating_sub(given + widths[index] - filled);
+            widths[index] = filled;
         }
     }
     // Column by column, always the widest: short ones stay whole as long as possible.
@@ -162,7 +191,6 @@ pub fn plain(titles: &[&'static str], rows: &[Vec<String>], style: &Style) -> St
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::paint::PLAIN;
 
     const COLUMNS: [Column; 3] = [
         Column {
@@ -203,11 +231,27 @@ mod tests {
         let rows = [["admin@contoso.example", "inbox|late|moved", "7"]];
         assert_eq!(
             table(&rows, 40),
-            "Who                    What         ms\nadmin@contoso.example  inbox late    7\n                       moved\n"
+            "Who                    What        ms\nadmin@contoso.example  inbox late   7\n                       moved\n"
         );
         assert_eq!(
             table(&rows, 27),
-            "Who             What   ms\nadmin@con…mple  inbox   7\n                late\n                moved\n"
+            "Who               What   ms\nadmin@conto…mple  inbox   7\n                  late\n                  moved\n"
+        );
+    }
+
+    #[test]
+    fn plain_tables_take_any_words() {
+        let style = Style {
+            width: 24,
+            ..Style::default()
+        };
+        let rows = [
+            vec!["k3v7q2m4x".to_owned(), "a scenario with a name".to_owned()],
+            vec!["\u{1b}[2J".to_owned(), String::new()],
+        ];
+        assert_eq!(
+            plain(&["run", "scenario"], &rows, &style),
+            "run        scenario\nk3v7q2m4x  a scen…a name\n\\x1b[2J\n"
         );
     }
 

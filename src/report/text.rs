@@ -187,7 +187,7 @@ mod tests {
         assert_eq!(shorten_address("all-admins@contoso.example", 18), "all-admins@con…ple");
         assert_eq!(
             shorten_address("a-local-part-that-never-ends@contoso.example", 18),
-            "a-loc…ends@con…le"
+            "a-loc…-ends@con…le"
         );
         assert_eq!(shorten_address("a@b.example", 20), "a@b.example");
         for text in [
