@@ -424,6 +424,7 @@ fn only_the_probe_itself_may_be_cleaned_away() {
         "Subject: about [tag {{TAG}}]\n\n",
         "X-Mailflow-Probe: {{TAG}}\nIn-Reply-To: {{MESSAGE_ID}}\n\n",
         "Content-Type: multipart/report; boundary=b\nX-Mailflow-Probe: {{TAG}}\n\n",
+        "\nX-Mailflow-Probe: {{TAG}}\n",
         "Subject: x\n\nX-Mailflow-Probe: {{TAG}}\n",
     ] {
         assert_eq!(recognizer.own_probe(&text(foreign)), None, "{foreign}");
