@@ -44,7 +44,7 @@ impl<'a> Wording<'a> {
 
     /// The paragraphs of the text, each without line breaks; the last one holds the tag.
     pub fn paragraphs(&self) -> Vec<String> {
-        let greeting = self.choose(0, &["Hello,", "Good day,", "Hello there,", "To whom it may concern,"]);
+        let greeting = self.choose(0, &["Hello,", "Good day,", "Hello there,", "Greetings,"]);
         let what = self.choose(1, &[
             "this is a test message. A program called mailflow sent it, to measure whether mail reaches the people and roles it is meant for.",
             "this message is a test of the mail system. It was sent by mailflow, a program that measures whether mail reaches the people and roles it is meant for.",

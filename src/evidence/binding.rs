@@ -4,7 +4,7 @@
 use super::{
     Recognizer, dialect,
     dsn::Notice,
-    mime::{Entity, Header},
+    mime::{Entity, Header, without_blank_lines},
 };
 use crate::model::{ProbeId, Time, time};
 use chrono::{DateTime, TimeDelta};
@@ -165,7 +165,7 @@ impl Returned {
             let start = quoted.find('\n').map_or(quoted.len(), |end| end + 1);
             let marked = quoted.starts_with(['-', '=']) || !quoted.lines().next().unwrap_or_default().contains(": ");
             let quoted = if marked { quoted.get(start..).unwrap_or_default() } else { &quoted };
-            let (header, body) = Header::parse(quoted.as_bytes());
+            let (header, body) = Header::parse(without_blank_lines(quoted.as_bytes()));
             returned.header.extend_from_slice(header.raw);
             returned.body.extend_from_slice(body);
         }

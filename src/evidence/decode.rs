@@ -38,11 +38,7 @@ pub(super) fn base64(bytes: &[u8]) -> Vec<u8> {
     let (mut group, mut count) = (0_u32, 0_u8);
     for &byte in bytes {
         if byte == b'=' {
-            match count {
-                2 => decoded.push(low_byte(group >> 4)),
-                3 => decoded.extend([low_byte(group >> 10), low_byte(group >> 2)]),
-                _ => {}
-            }
+            decoded.extend(incomplete(group, count));
             (group, count) = (0, 0);
         }
         let Some(value) = sextet(byte) else { continue };
@@ -53,7 +49,17 @@ pub(super) fn base64(bytes: &[u8]) -> Vec<u8> {
             (group, count) = (0, 0);
         }
     }
+    decoded.extend(incomplete(group, count));
     decoded
+}
+
+/// The octets that a group of fewer than four characters holds.
+fn incomplete(group: u32, count: u8) -> Vec<u8> {
+    match count {
+        2 => vec![low_byte(group >> 4)],
+        3 => vec![low_byte(group >> 10), low_byte(group >> 2)],
+        _ => Vec::new(),
+    }
 }
 
 /// What the runs of base64 lines in `bytes` decode to. The first line may be cut off at its start, so the first run is read in each of the four
@@ -129,4 +135,45 @@ pub(super) fn bounded(raw: &[u8]) -> Vec<u8> {
 /// The words of an HTML text, entities decoded, markup left out.
 pub(super) fn html(text: &str) -> String {
     html_to_text(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn broken_encodings_are_decoded_as_far_as_they_go() {
+        assert_eq!(quoted_printable(b"a=3Db=\r\nc=\nd=zz=4"), b"a=bcd=zz=4");
+        assert_eq!(base64(b"TWFp\r\nbGZs b3c=!TQ=="), b"MailflowM");
+        assert_eq!(
+            base64(b"TWFpbGZ"),
+            b"Mailf",
+            "cut off: the groups that are whole, and no more than they hold"
+        );
+        assert_eq!(base64(b"===="), b"");
+    }
+
+    #[test]
+    fn base64_is_found_wherever_a_part_was_cut_out() {
+        let encoded = data_encoding::BASE64.encode("the words that are looked for in the middle".as_bytes());
+        for cut in 0..8 {
+            let part = format!("{}\r\n\r\nplain text follows", &encoded[cut..]);
+            let found = base64_runs(part.as_bytes())
+                .iter()
+                .any(|run| run.windows(10).any(|ten| ten == b"looked for"));
+            assert!(found, "cut at {cut}");
+        }
+        assert!(base64_runs(b"short\r\n").is_empty());
+    }
+
+    #[test]
+    fn words_are_unfolded_and_decoded_in_any_character_set() {
+        assert_eq!(words(b"one\r\n two"), "one two");
+        assert_eq!(words(b"=?iso-8859-1?Q?Gesch=E4ft?= =?utf-8?b?c2bDvGhydW5n?="), "Geschäftsführung");
+        assert_eq!(words("unencoded ü".as_bytes()), "unencoded ü");
+        assert_eq!(words(b""), "");
+        assert!(words("a".repeat(100_000).as_bytes()).len() <= LONGEST_VALUE);
+        assert_eq!(text(b"\xE4", Some("windows-1252")), "ä");
+        assert_eq!(text(b"\xE4", Some("unheard-of")), "\u{FFFD}");
+    }
 }

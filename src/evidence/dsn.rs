@@ -2,7 +2,7 @@
 
 use super::{
     codes,
-    mime::{Entity, Header},
+    mime::{Entity, Header, without_blank_lines},
     shorten,
 };
 use crate::model::DsnAction;
@@ -47,7 +47,7 @@ pub(super) fn read(message: &Entity) -> Option<Report> {
     let mut rest: &[u8] = &content;
     let mut is_first = true;
     while !rest.trim_ascii().is_empty() && report.notices.len() < MOST_GROUPS {
-        let (group, after) = Header::parse(rest);
+        let (group, after) = Header::parse(without_blank_lines(rest));
         rest = after;
         if is_first {
             report.envelope_id = value(&group, "Original-Envelope-Id");

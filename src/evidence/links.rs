@@ -52,9 +52,10 @@ fn start_of_link(text: &str) -> Option<usize> {
     let mut from = 0;
     while let Some(colon) = text.get(from..)?.find("://") {
         let colon = from + colon;
+        let has_host = text[colon + 3..].starts_with(|c: char| c.is_alphanumeric() || c == '[');
         for scheme in ["https", "http"] {
             let start = colon.checked_sub(scheme.len());
-            if let Some(start) = start.filter(|&start| bytes[start..colon].eq_ignore_ascii_case(scheme.as_bytes())) {
+            if let Some(start) = start.filter(|&start| has_host && bytes[start..colon].eq_ignore_ascii_case(scheme.as_bytes())) {
                 return Some(start);
             }
         }
@@ -124,4 +125,49 @@ fn essence(link: &str) -> String {
         .filter(char::is_ascii_alphanumeric)
         .map(|c| c.to_ascii_lowercase())
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_are_found_in_text_and_html() {
+        let (links, without) = in_text("See https://a.example/x?y=1, (HTTP://b.example/z). <https://c.example> ftp://d :// https://");
+        assert_eq!(links, ["https://a.example/x?y=1", "HTTP://b.example/z", "https://c.example"]);
+        assert!(
+            without.starts_with(&format!("See {PLACEHOLDER}, ({PLACEHOLDER}). <{PLACEHOLDER}> ftp://d ")),
+            "{without}"
+        );
+        let html = "<A HREF = 'https://a.example/?x=1&amp;y=2'>a</A><a href=https://b.example/z>b</a><a href=\"mailto:x@y\">c</a><a href=";
+        assert_eq!(in_html(html), ["https://a.example/?x=1&y=2", "https://b.example/z"]);
+        assert_eq!(in_html("href=\"\u{e4}\" href='https://\u{e4}.example"), ["https://\u{e4}.example"]);
+    }
+
+    #[test]
+    fn rewritten_links_are_paired_with_what_they_became() {
+        let sent = ["https://sender.example/mailflow/abc123".to_owned()];
+        for (arrived, became) in [
+            (
+                vec![
+                    "https://other.example/learn",
+                    "https://safe.example/?url=https%3A%2F%2Fsender.example%2Fmailflow%2Fabc123&x=1",
+                ],
+                1,
+            ),
+            (vec!["https://opaque.example/s/1"], 0),
+        ] {
+            let arrived: Vec<String> = arrived.into_iter().map(str::to_owned).collect();
+            let altered = compare(&sent, &arrived);
+            assert_eq!(
+                (altered[0].sent.as_str(), &altered[0].arrived),
+                (sent[0].as_str(), &arrived[became])
+            );
+        }
+        assert_eq!(compare(&sent, &[])[0].arrived, "removed");
+        assert!(
+            compare(&sent, &[sent[0].clone(), "https://other.example".to_owned()]).is_empty(),
+            "added links alter none of ours"
+        );
+    }
 }

@@ -209,3 +209,50 @@ pub(super) fn are_suspicious(header: &Header) -> bool {
         || is_automatic_reply(header)
         || is_wrapper(header)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with_subject(subject: &str, look: fn(&Header) -> bool) -> bool {
+        look(&Header::parse(format!("Subject: {subject}\r\n").as_bytes()).0)
+    }
+
+    #[test]
+    fn prefixes_are_read_in_many_languages_and_behind_tags() {
+        for subject in [
+            "Re: x",
+            "RE : x",
+            "Re[2]: x",
+            "AW: WG: x",
+            "[EXTERNAL] Re: x",
+            "=?utf-8?q?R=C3=A9f:_x?=",
+            "回复：x",
+        ] {
+            assert!(with_subject(subject, has_reply_prefix), "{subject}");
+        }
+        for subject in ["Mail-flow test [tag re: x]", "Release: 1.0", "[Re] x", "", ":", "[", "Fwd: x"] {
+            assert!(!with_subject(subject, has_reply_prefix), "{subject}");
+        }
+        assert!(with_subject("WG: x", is_forward) && with_subject("FW: x", is_forward));
+    }
+
+    #[test]
+    fn notes_of_absence_are_told_from_bounces() {
+        for subject in ["Automatic reply: x", "Abwesenheitsnotiz: x", "Out of Office: Delivery", "Auto: x"] {
+            assert!(
+                with_subject(subject, is_automatic_reply) && !with_subject(subject, has_bounce_subject),
+                "{subject}"
+            );
+        }
+        for subject in [
+            "Undeliverable: x",
+            "failure notice",
+            "Warning: message 1a-2b delayed 24 hours",
+            "Mail delivery failed: returning message to sender",
+        ] {
+            assert!(!with_subject(subject, is_automatic_reply), "{subject}");
+            assert!(with_subject(subject, has_bounce_subject), "{subject}");
+        }
+    }
+}

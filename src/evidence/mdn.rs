@@ -6,7 +6,7 @@
 use super::{
     codes,
     dsn::{LONGEST_DIAGNOSTIC, Notice},
-    mime::{Entity, Header},
+    mime::{Entity, Header, without_blank_lines},
     shorten,
 };
 use crate::model::DsnAction;
@@ -29,7 +29,7 @@ pub(super) fn read(message: &Entity) -> Option<Disposition> {
         )
     })?;
     let content = part.content();
-    let (fields, _) = Header::parse(content.trim_ascii_start());
+    let (fields, _) = Header::parse(without_blank_lines(&content));
     let disposition = fields.text("Disposition").to_ascii_lowercase();
     let kind = disposition.rsplit(';').next().unwrap_or_default().trim().to_owned();
     if !["deleted", "denied", "failed"].iter().any(|refusal| kind.starts_with(refusal)) {

@@ -46,13 +46,9 @@ impl<'a> Header<'a> {
     /// `From ` line of an mbox).
     pub fn parse(bytes: &'a [u8]) -> (Self, &'a [u8]) {
         let mut fields: Vec<Field<'a>> = Vec::new();
-        let mut position = bytes
-            .iter()
-            .take(LONGEST_HEADER)
-            .take_while(|byte| matches!(byte, b'\r' | b'\n'))
-            .count();
+        let mut position = 0;
         let mut open: Option<(&'a str, usize)> = None;
-        let mut end = position;
+        let mut end = 0;
         while let Some(rest) = bytes.get(position..).filter(|rest| !rest.is_empty()) {
             let length = rest.iter().position(|&byte| byte == b'\n').map_or(rest.len(), |length| length + 1);
             let line = &rest[..length];
@@ -189,7 +185,7 @@ pub(super) struct Entity<'a> {
 impl<'a> Entity<'a> {
     /// Takes a message apart.
     pub fn parse(message: &'a [u8]) -> Self {
-        Self::within(message, "text/plain", DEEPEST, &Cell::new(MOST_PARTS))
+        Self::within(without_blank_lines(message), "text/plain", DEEPEST, &Cell::new(MOST_PARTS))
     }
 
     fn within(bytes: &'a [u8], fallback: &str, depth: usize, budget: &Cell<usize>) -> Self {
@@ -213,7 +209,9 @@ impl<'a> Entity<'a> {
                 entity.parts.push(Self::within(part, fallback, depth, budget));
             }
         } else if entity.is_message() && !entity.is_encoded() && budget.get() > 0 {
-            entity.parts.push(Self::within(raw, "text/plain", depth, budget));
+            entity
+                .parts
+                .push(Self::within(without_blank_lines(raw), "text/plain", depth, budget));
         }
         entity
     }
@@ -283,6 +281,12 @@ impl<'a> Entity<'a> {
     }
 }
 
+/// What follows the empty lines at the start: in front of a message, or of a group of fields, they are a mistake that systems make.
+pub(super) fn without_blank_lines(bytes: &[u8]) -> &[u8] {
+    let blank = bytes.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+    bytes.get(blank..).unwrap_or_default()
+}
+
 /// The parts between the delimiter lines of a multipart body (RFC 2046 section 5.1.1), at most `most`. A missing closing delimiter is forgiven.
 fn split<'a>(body: &'a [u8], boundary: &[u8], most: usize) -> Vec<&'a [u8]> {
     let mut parts = Vec::new();
@@ -310,4 +314,69 @@ fn split<'a>(body: &'a [u8], boundary: &[u8], most: usize) -> Vec<&'a [u8]> {
 fn without_line_end(part: &[u8]) -> &[u8] {
     let part = part.strip_suffix(b"\n").unwrap_or(part);
     part.strip_suffix(b"\r").unwrap_or(part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_split_whatever_their_line_ends() {
+        let (header, body) =
+            Header::parse(b"From a@b Mon Nov 23\nSubject: one\n two\r\nX-Empty:\r\nnonsense\r\nTo : <A@b.example>\r\n\r\nbody\r\n");
+        let names: Vec<&str> = header.fields.iter().map(|field| field.name).collect();
+        assert_eq!(names, ["Subject", "X-Empty", "To"]);
+        assert_eq!(header.text("subject"), "one two");
+        assert_eq!(header.text("X-Empty"), "");
+        assert_eq!(header.addresses("To"), ["a@b.example"]);
+        assert_eq!(body, b"body\r\n");
+    }
+
+    #[test]
+    fn a_header_without_a_body_is_a_header() {
+        for bytes in [&b""[..], b"\r\n", b"Subject: x", b"Subject: x\r\n", b":\r\n", b"\xFF\xFE: x\r\n"] {
+            assert_eq!(Header::parse(bytes).1, b"", "{bytes:?}");
+        }
+    }
+
+    fn kinds(message: &str) -> Vec<String> {
+        Entity::parse(message.as_bytes())
+            .leaves()
+            .iter()
+            .map(|leaf| leaf.media.kind.clone())
+            .collect()
+    }
+
+    #[test]
+    fn parts_are_found_as_the_standard_says_and_as_systems_send_them() {
+        let nested = "Content-Type: multipart/mixed; boundary=\"a b\"\n\npreamble\n--a b\nContent-Type: multipart/alternative; boundary=a\n\n--a\n\none\n--a  \nContent-Type: text/html\n\ntwo\n--a--\n--a b\nContent-Type: message/rfc822\n\nSubject: x\n\nthree\n--a b--\nepilogue\n--a b\n\nfour\n";
+        assert_eq!(kinds(nested), ["text/plain", "text/html", "message/rfc822"]);
+        let unclosed = "Content-Type: multipart/mixed; boundary=b\n\n--b\n\none\n--b\nContent-Type: text/html\n\ntwo";
+        assert_eq!(kinds(unclosed), ["text/plain", "text/html"]);
+        let absent = "Content-Type: multipart/mixed; boundary=b\n\nno delimiter at all";
+        assert_eq!(kinds(absent), ["multipart/mixed"]);
+        assert_eq!(kinds("Content-Type: nonsense\n\nx"), ["text/plain"]);
+        let digest = "Content-Type: multipart/digest; boundary=b\n\n--b\n\nSubject: x\n\ny\n--b--\n";
+        assert_eq!(kinds(digest), ["message/rfc822"]);
+    }
+
+    #[test]
+    fn the_line_end_before_a_delimiter_is_not_content() {
+        let message = Entity::parse(b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\none\r\n\r\n--b--\r\n");
+        assert_eq!(message.leaves()[0].raw, b"one\r\n");
+    }
+
+    #[test]
+    fn depth_and_number_are_bounded() {
+        let deep = "Content-Type: message/rfc822\n\n".repeat(1_000);
+        let mut entity = &Entity::parse(deep.as_bytes());
+        let mut depth = 0;
+        while let Some(inner) = entity.parts.first() {
+            entity = inner;
+            depth += 1;
+        }
+        assert_eq!(depth, DEEPEST);
+        let wide = format!("Content-Type: multipart/mixed; boundary=b\n\n{}", "--b\n\nx\n".repeat(5_000));
+        assert!(kinds(&wide).len() <= MOST_PARTS);
+    }
 }

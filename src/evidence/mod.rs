@@ -74,7 +74,7 @@ pub enum Finding {
         alterations: Vec<Alteration>,
         /// What the receiving side says of SPF, DKIM, DMARC.
         authentication: Authentication,
-        /// The header as it arrived, bounded.
+        /// The header as it arrived, bounded; that of the outer message where the probe came wrapped.
         header: String,
     },
     /// A notification about the probe: one for each recipient that it speaks of.

@@ -10,12 +10,17 @@ use super::{
     mdn::{self, Disposition},
     mime::Entity,
 };
-use crate::model::Dsn;
+use crate::model::{Dsn, DsnAction};
 
 impl Recognizer {
     /// A delivery or disposition report. `None` if it is no report; empty if it is one about a message that is not ours.
     pub(super) fn report(&self, message: &Entity, reading: Reading) -> Option<Vec<Finding>> {
-        if let Some(report) = dsn::read(message) {
+        if let Some(mut report) = dsn::read(message) {
+            for notice in &mut report.notices {
+                if notice.diagnostic.is_none() && matches!(notice.action, DsnAction::Failed | DsnAction::Delayed) {
+                    notice.diagnostic = dialect::reason(message, notice.recipient.as_deref().unwrap_or_default());
+                }
+            }
             let binding = self.bind(message, report.envelope_id.as_deref(), &report.notices, reading.at);
             return Some(findings(report.notices, binding, reading));
         }

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 /// How many things may part one tag. UTF-16 that was never decoded has a zero octet after each character.
 const MOST_GAPS: usize = 64;
 /// How many candidates are verified in one text: a text full of them cannot keep us busy.
-const MOST_CANDIDATES: usize = 10_000;
+const MOST_CANDIDATES: usize = 2_000;
 /// How many different probes one text may name.
 const MOST_FOUND: usize = 256;
 /// How often base64 inside base64 is opened.
@@ -160,4 +160,77 @@ fn gap(text: &[u8]) -> usize {
             .take(16)
             .take_while(|byte| matches!(byte, b' ' | b'\t' | b'>' | b'|'))
             .count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::KEY_LENGTH;
+
+    fn tags() -> (Tags, ProbeId, String) {
+        let run = RunId::from_random([1, 2, 3, 4, 5, 6]);
+        let key = TagKey::new(&[7; KEY_LENGTH]);
+        let id = ProbeId::new(&run, [9; 16]);
+        let tag = key.tag(id).to_string();
+        (
+            Tags {
+                key,
+                run,
+                probes: HashMap::from([(id, 0)]),
+            },
+            id,
+            tag,
+        )
+    }
+
+    #[test]
+    fn a_tag_is_found_though_something_parts_it() {
+        let (tags, id, tag) = tags();
+        let (head, tail) = tag.split_at(17);
+        for gap in [
+            "", "\r\n ", "\n\t", "=\r\n", "=\n", "\r\n> ", "\n>> ", "\u{200B}", "\u{AD}", "<wbr>", "&#8203;",
+        ] {
+            let text = format!("before{head}{gap}{tail}after");
+            assert_eq!(tags.first(text.as_bytes()), Some(id), "{gap:?}");
+            assert_eq!(
+                tags.first(text.to_uppercase().replace("<WBR>", "<wbr>").as_bytes()),
+                Some(id),
+                "{gap:?} in capitals"
+            );
+        }
+        let wide: Vec<u8> = tag.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        assert_eq!(tags.first(&wide), Some(id), "UTF-16 that nobody decoded");
+        for gap in [" ", "-", "=", "x\n"] {
+            assert_eq!(tags.first(format!("{head}{gap}{tail}").as_bytes()), None, "{gap:?}");
+        }
+        assert_eq!(tags.first(&tag.as_bytes()[..41]), None);
+    }
+
+    #[test]
+    fn only_tags_of_the_plan_count() {
+        let (mut tags, id, tag) = tags();
+        assert_eq!(tags.all(format!("{tag} {tag}").as_bytes()), [id]);
+        tags.probes.clear();
+        assert_eq!(tags.first(tag.as_bytes()), None);
+        assert_eq!(tags.first_of_any_run(tag.as_bytes()), Some(id));
+        let other = tags.key.tag(ProbeId::new(&RunId::from_random([6; 6]), [1; 16]));
+        assert!(tags.first_of_any_run(other.as_str().as_bytes()).is_some());
+        assert_eq!(tags.first(other.as_str().as_bytes()), None);
+    }
+
+    #[test]
+    fn a_part_is_searched_in_every_encoding() {
+        let (tags, id, tag) = tags();
+        let encoded = |text: &str| data_encoding::BASE64.encode(text.as_bytes());
+        let quoted = tag.replace('a', "=61");
+        let once = format!("\r\n\r\n{}\r\n", encoded(&format!("Reference: {tag} and some more words")));
+        let twice = format!(
+            "\r\n\r\n{}\r\n",
+            encoded(&format!("\r\n\r\n{}\r\n", encoded(&format!("Reference: {tag}"))))
+        );
+        for part in [tag, quoted, once, twice] {
+            assert_eq!(tags.first_encoded(part.as_bytes()), Some(id), "{part}");
+        }
+        assert_eq!(tags.first_encoded(encoded("nothing of ours in here, whatever").as_bytes()), None);
+    }
 }

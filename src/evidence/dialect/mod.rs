@@ -67,7 +67,18 @@ pub(super) fn read(message: &Entity, report: bool, known: &Known) -> Option<Vec<
     }
 }
 
-/// The text of a message: what comes before the original, and the original.
+/// What a report says in words of a recipient whose fields give no reason; everything that it says where it does not name that recipient.
+pub(super) fn reason(report: &Entity, recipient: &str) -> Option<String> {
+    let said = words(report).said;
+    let paragraph = if recipient.is_empty() {
+        String::new()
+    } else {
+        paragraph_of(&said, &recipient.to_lowercase())
+    };
+    notice(DsnAction::Failed, None, if paragraph.is_empty() { &said } else { &paragraph }).diagnostic
+}
+
+/// The message that a bounce quotes in its own text.
 pub(super) fn quoted(message: &Entity) -> String {
     words(message).quoted
 }
