@@ -10,7 +10,7 @@
 //! it is done. Each lab has its own folder under `/tmp` and its own ports, touches nothing else, and ends with its process.
 //!
 //! What it can NOT show: loss by the network (all is loopback), clocks that differ (there is one), and a delayed-mail warning after
-//! hours (the gateways warn after three seconds).
+//! hours (the gateways warn after two seconds).
 //!
 //! Watching more than 128 mailboxes by IDLE needs `fs.inotify.max_user_instances` above that, or Dovecot polls every 30 s instead;
 //! the lab does not change the machine's limits.
@@ -175,6 +175,8 @@ impl Lab {
             file.write_all(lines.as_bytes()).expect("the list of mailboxes can be written");
         }
         self.order("mailboxes");
+        // Dovecot looks for a change of the list at most once in each second of the clock.
+        sleep(Duration::from_millis(1_100));
         accounts
     }
 
