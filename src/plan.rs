@@ -350,6 +350,8 @@ fn addresses(site: &Site) -> BTreeMap<String, MailboxName> {
     for mailbox in &site.mailboxes {
         let MailboxAccess::Imap(imap) = &mailbox.access;
         let (SignIn::Password { user, .. } | SignIn::XOAuth2 { user, .. }) = &imap.sign_in;
+        // A master user signs in as `MAILBOX*MASTER`.
+        let user = user.split('*').next().unwrap_or_default();
         if imap.root.is_none() && user.contains('@') {
             addresses.insert(user.to_lowercase(), mailbox.name.clone());
         }

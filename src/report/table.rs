@@ -172,22 +172,6 @@ fn fit(fit: Fit, cell: &Cell, width: usize) -> Vec<Cell> {
     }
 }
 
-/// A table of plain texts, without colour but in its headings: columns give way by wrapping, the first is never shortened.
-pub fn plain(titles: &[&'static str], rows: &[Vec<String>], style: &Style) -> String {
-    let column = |(index, title): (usize, &&'static str)| Column {
-        title,
-        fit: if index == 0 { Fit::Address } else { Fit::Wrap },
-        right: false,
-    };
-    let columns: Vec<Column> = titles.iter().enumerate().map(column).collect();
-    // One span a word, so that long texts break between words.
-    let cell = |text: &String| text.split(' ').map(|word| Span::new(word, anstyle::Style::new())).collect();
-    let rows: Vec<Vec<Cell>> = rows.iter().map(|row| row.iter().map(cell).collect()).collect();
-    let mut out = String::new();
-    write(&columns, &rows, style.width, style.color, &mut out);
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
