@@ -69,14 +69,12 @@ pub fn watchers(mailboxes: Vec<Watched>, patience: Patience, budget: impl Fn() -
     let mut watchers: Vec<ImapWatcher> = Vec::new();
     for watched in mailboxes {
         let MailboxAccess::Imap(ImapAccess { endpoint, sign_in, root }) = watched.mailbox.access.clone();
-        let server = match servers.iter().find(|server| server.endpoint == endpoint) {
-            Some(server) => Arc::clone(server),
-            None => {
-                let server = Arc::new(Server::new(endpoint, budget(), patience));
-                servers.push(Arc::clone(&server));
-                server
-            }
-        };
+        let known = servers.iter().find(|server| server.endpoint == endpoint).map(Arc::clone);
+        let server = known.unwrap_or_else(|| {
+            let server = Arc::new(Server::new(endpoint, budget(), patience));
+            servers.push(Arc::clone(&server));
+            server
+        });
         let entry = (watched.mailbox, watched.of_sender, root);
         let shared = watchers.iter_mut().find(|watcher| {
             entry.2.is_some() && watcher.is_shared() && Arc::ptr_eq(&watcher.server, &server) && watcher.sign_in == sign_in
@@ -130,10 +128,16 @@ impl ImapWatcher {
         wishes: &mut Wishes,
         backoff: &mut Backoff,
     ) -> Result<(), Fault> {
+        let sending_since = wishes.sending_since.clone();
         let opening = async {
             let mut connection = self.open(reader.clock).await?;
             let mut eyes = Eyes::new(&mut connection, &self.server, reader, states);
-            eyes.sweep().await?;
+            let listed = eyes.sweep().await?;
+            let late = sending_since.borrow().is_some_and(|since| since <= listed.sent);
+            if late {
+                eyes.start_late();
+                eyes.sweep().await?;
+            }
             Ok(connection)
         };
         let patience = self.server.patience.opening;
@@ -180,7 +184,7 @@ impl Watcher for ImapWatcher {
                 state.resume(marks, watching.started_at);
             }
         }
-        let mut wishes = Wishes::new(watching.attention, watching.stop.clone());
+        let mut wishes = Wishes::new(watching.attention, watching.sending_since, watching.stop.clone());
         let mut stop = watching.stop;
         // Whatever is going on when the order to stop comes has a second to end well.
         let order = async {
@@ -230,7 +234,6 @@ impl ImapWatcher {
 /// Says of every mailbox that it cannot be looked at, unless that was just said.
 async fn say_blind(reader: &Reader, states: &mut [MailboxState], reason: &str) -> Result<(), Fault> {
     for state in states {
-        state.start_late(reader.started_at);
         if state.blind.as_deref() != Some(reason) {
             state.blind = Some(reason.to_owned());
             tell_blind(reader, state).await?;

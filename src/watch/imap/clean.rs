@@ -1,14 +1,10 @@
 //! `mailflow clean`: deletes our own probes, and nothing else.
 //!
-//! A message is deleted only if, read whole, it is a copy of a probe whose tag verifies: not a bounce or an answer that quotes one. It cannot
-//! undo what a server does on `EXPUNGE`, and cannot delete where a legal hold forbids it: it says so, and carries on.
+//! A message is deleted only if its own header makes it the copy of a probe, by a tag that verifies: not a bounce or an answer that quotes one,
+//! nor a copy whose header was replaced on the way. It cannot delete where a legal hold forbids it: it says so, and carries on.
 
-use super::{ImapWatcher, commands, connection::Connection, each_with, fault::Fault, folders, layout::pattern, mailbox::MailboxState};
-use crate::{
-    clock::Clock,
-    evidence::{Finding, Recognizer, Spot},
-    model::MailboxName,
-};
+use super::{ImapWatcher, commands, connection::Connection, each_with, fault::Fault, folders, layout::pattern};
+use crate::{clock::Clock, evidence::Recognizer, model::MailboxName};
 use std::{collections::BTreeSet, time::Duration};
 
 /// So many headers are asked for at once.
@@ -36,7 +32,7 @@ pub(super) async fn clean(watcher: &ImapWatcher, recognizer: &Recognizer, dry_ru
     let mut outcomes = Vec::new();
     for state in &states {
         let places = folders::stored(state.root.as_deref(), listed.iter());
-        outcomes.push((state.name().clone(), broom.sweep(state, places).await));
+        outcomes.push((state.name().clone(), broom.sweep(places).await));
     }
     broom.connection.leave().await;
     outcomes
@@ -50,11 +46,11 @@ struct Broom<'a> {
 }
 
 impl Broom<'_> {
-    async fn sweep(&mut self, state: &MailboxState, folders: Vec<folders::Watched>) -> Result<u32, String> {
+    async fn sweep(&mut self, folders: Vec<folders::Watched>) -> Result<u32, String> {
         let mut count = 0;
         let mut against: Vec<String> = Vec::new();
         for folder in folders {
-            match self.sweep_folder(state.name(), &folder.wire).await {
+            match self.sweep_folder(&folder.wire).await {
                 Ok(swept) => count += swept,
                 Err(Fault::Refused(words)) => against.push(format!("{:?}: {words}", folder.name)),
                 Err(fault) => return Err(format!("{count} deleted, then: {fault}")),
@@ -67,66 +63,46 @@ impl Broom<'_> {
         }
     }
 
-    async fn sweep_folder(&mut self, mailbox: &MailboxName, wire: &str) -> Result<u32, Fault> {
+    async fn sweep_folder(&mut self, wire: &str) -> Result<u32, Fault> {
         let verb = if self.dry_run { "EXAMINE" } else { "SELECT" };
         commands::open(&mut self.connection, verb, wire).await?;
-        let candidates = self.candidates().await?;
-        let mut ours = BTreeSet::new();
-        for uid in candidates {
-            if self.is_ours(mailbox, uid).await? {
-                ours.insert(uid);
-            }
-        }
+        let ours = self.ours().await?;
         if !ours.is_empty() && !self.dry_run {
             self.delete(&ours).await?;
         }
         Ok(u32::try_from(ours.len()).unwrap_or(u32::MAX))
     }
 
-    /// Messages of the open folder that may be ours: found by the server, or, where it cannot search, by all the headers.
-    async fn candidates(&mut self) -> Result<BTreeSet<u32>, Fault> {
+    /// Messages of the open folder that are copies of the run's probes.
+    async fn ours(&mut self) -> Result<BTreeSet<u32>, Fault> {
         let prefix = self.recognizer.search_prefix().to_owned();
-        let mut found = BTreeSet::new();
+        let mut candidates = BTreeSet::new();
         let mut searchable = true;
-        for criteria in ["HEADER X-Mailflow-Probe \"\"".to_owned(), format!("TEXT \"{prefix}\"")] {
+        for criteria in ["HEADER X-Mailflow-Probe \"\"".to_owned(), format!("HEADER Message-ID \"{prefix}\"")] {
             match commands::search(&mut self.connection, &criteria, self.patience).await {
-                Ok(uids) => found.extend(uids),
+                Ok(uids) => candidates.extend(uids),
                 Err(Fault::Refused(_)) => searchable = false,
                 Err(fault) => return Err(fault),
             }
         }
-        if searchable {
-            return Ok(found);
+        if !searchable {
+            // Then every header is read.
+            (candidates, _) = commands::uids(&mut self.connection, "1:*").await?;
         }
-        let (all, _) = commands::uids(&mut self.connection, "1:*").await?;
-        let all: Vec<u32> = all.into_iter().collect();
+        let candidates: Vec<u32> = candidates.into_iter().collect();
         let recognizer = self.recognizer;
-        for portion in all.chunks(PORTION) {
+        let mut ours = BTreeSet::new();
+        for portion in candidates.chunks(PORTION) {
             let set = commands::set(portion.iter().copied());
             commands::headers(&mut self.connection, &set, self.patience, &mut |line, header| {
-                if matches!(recognizer.spot(header, false), Spot::Ours(_)) {
-                    found.insert(line.uid);
+                let probe = recognizer.own_probe(header);
+                if portion.contains(&line.uid) && probe.is_some_and(|probe| probe.run().as_str() == prefix) {
+                    ours.insert(line.uid);
                 }
             })
             .await?;
         }
-        Ok(found)
-    }
-
-    /// Whether a message, read whole, is a copy of a probe.
-    async fn is_ours(&mut self, mailbox: &MailboxName, uid: u32) -> Result<bool, Fault> {
-        // A stranger's message that only mentions our prefix is not fetched whole.
-        let Some((part, _)) = commands::peek(&mut self.connection, uid, self.patience).await? else {
-            return Ok(false);
-        };
-        if self.recognizer.peek(&part).is_none() {
-            return Ok(false);
-        }
-        let Some((message, spell)) = commands::whole(&mut self.connection, uid, self.patience).await? else {
-            return Ok(false);
-        };
-        let findings = self.recognizer.read(&message, mailbox, spell.read);
-        Ok(!findings.is_empty() && findings.iter().all(|finding| matches!(finding, Finding::Copy { .. })))
+        Ok(ours)
     }
 
     /// Deletes exactly these messages (RFC 4315). Without UIDPLUS, `EXPUNGE` takes everything that is flagged: then only if that is all ours.

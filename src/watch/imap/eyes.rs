@@ -39,14 +39,20 @@ const SHY: Duration = Duration::from_secs(10);
 
 /// What the loop wants from the watcher.
 pub(super) struct Wishes {
-    pub(super) attention: HashMap<MailboxName, watch::Receiver<Attention>>,
-    pub(super) stop: watch::Receiver<bool>,
+    attention: HashMap<MailboxName, watch::Receiver<Attention>>,
+    /// When the first probe left, once it has.
+    pub(super) sending_since: watch::Receiver<Option<Time>>,
+    stop: watch::Receiver<bool>,
     /// Yields whenever any attention changes.
-    pub(super) changes: SelectAll<BoxStream<'static, ()>>,
+    changes: SelectAll<BoxStream<'static, ()>>,
 }
 
 impl Wishes {
-    pub(super) fn new(attention: HashMap<MailboxName, watch::Receiver<Attention>>, stop: watch::Receiver<bool>) -> Self {
+    pub(super) fn new(
+        attention: HashMap<MailboxName, watch::Receiver<Attention>>,
+        sending_since: watch::Receiver<Option<Time>>,
+        stop: watch::Receiver<bool>,
+    ) -> Self {
         let changes = attention.values().cloned().map(|receiver| {
             futures::stream::unfold(receiver, |mut receiver| async {
                 receiver.changed().await.ok()?;
@@ -57,6 +63,7 @@ impl Wishes {
         Self {
             changes: futures::stream::select_all(changes),
             attention,
+            sending_since,
             stop,
         }
     }
@@ -131,6 +138,14 @@ impl<'a> Eyes<'a> {
     /// Whether the connection shows one mailbox as its own user sees it.
     fn is_own(&self) -> bool {
         self.mailboxes.iter().all(|mailbox| mailbox.root.is_none())
+    }
+
+    /// Gives up on the baselines that have not been told: probes have left already.
+    pub(super) fn start_late(&mut self) {
+        for mailbox in self.mailboxes.iter_mut().filter(|mailbox| mailbox.fresh) {
+            mailbox.start_late(self.reader.started_at);
+        }
+        self.layout = Layout::default();
     }
 
     /// Lists all folders with their status, so that every mailbox knows its own.
@@ -432,6 +447,7 @@ impl<'a> Eyes<'a> {
             } else {
                 state.again = None;
                 state.blind = None;
+                state.owes_look = false;
                 state.looked = Some(since);
                 self.reader.tell(What::Looked { mailbox, since }).await?;
             }
@@ -476,7 +492,7 @@ impl<'a> Eyes<'a> {
                 .look_at
                 .is_some_and(|at| at <= now && mailbox.looked.is_none_or(|since| since < at));
             let again = mailbox.again.is_none_or(|again| again <= Instant::now());
-            (wanted || mailbox.blind.is_some()) && again
+            (wanted || mailbox.blind.is_some() || mailbox.owes_look) && again
         };
         let places = self.mailboxes.iter().enumerate();
         places.filter(|(_, mailbox)| is_due(mailbox)).map(|(place, _)| place).collect()

@@ -114,21 +114,18 @@ impl<S> Guard<S> {
             check(&line)?;
             tame(&mut line);
         }
-        self.within = match literal_of(&line) {
-            Some(size) => {
-                let size = usize::try_from(size).unwrap_or(usize::MAX);
-                self.literals = self.literals.saturating_add(size);
-                if self.literals > self.literal_limit {
-                    return refuse("the server's answer is larger than what was asked for");
-                }
-                self.literal = size;
-                Some(fate)
+        if let Some(size) = literal_of(&line) {
+            let size = usize::try_from(size).unwrap_or(usize::MAX);
+            self.literals = self.literals.saturating_add(size);
+            if self.literals > self.literal_limit {
+                return refuse("the server's answer is larger than what was asked for");
             }
-            None => {
-                self.literals = 0;
-                None
-            }
-        };
+            self.literal = size;
+            self.within = Some(fate);
+        } else {
+            self.literals = 0;
+            self.within = None;
+        }
         if fate == Fate::Passes {
             self.ready.extend_from_slice(&line);
         }

@@ -33,7 +33,7 @@ pub(super) fn find_folders(mailboxes: &[MailboxState], listed: &[Listed]) -> Vec
         let ends = name.char_indices().filter(|(_, character)| Some(*character) == folder.separator);
         let paths = ends.map(|(end, _)| end).chain([name.len()]).filter_map(|end| name.get(..end));
         // A root may stand below another one: the longest is the folder's.
-        let place = paths.filter_map(|path| roots.get(path)).last();
+        let place = paths.rev().find_map(|path| roots.get(path));
         if let Some(folders) = place.and_then(|place| of_mailbox.get_mut(*place)) {
             folders.push(folder);
         }

@@ -25,6 +25,8 @@ pub(super) struct MailboxState {
     pub(super) listed: Option<Time>,
     /// Whether that baseline has still to be told.
     pub(super) fresh: bool,
+    /// Whether a complete look is owed, though nobody asked: it was opened without a baseline.
+    pub(super) owes_look: bool,
     /// Why it cannot be looked at.
     pub(super) blind: Option<String>,
     /// When the first command of its last complete look was sent.
@@ -106,6 +108,7 @@ impl MailboxState {
             folders: BTreeMap::new(),
             listed: None,
             fresh: true,
+            owes_look: false,
             blind: None,
             looked: None,
             refused_look: None,
@@ -121,6 +124,7 @@ impl MailboxState {
     pub(super) fn resume(&mut self, marks: &[FolderMark], started_at: Time) {
         self.listed = Some(started_at);
         self.fresh = false;
+        self.owes_look = true;
         for mark in marks {
             // The name on the wire, the placement and everything else come with the first list.
             let wire = match &self.root {
@@ -138,13 +142,12 @@ impl MailboxState {
         }
     }
 
-    /// Gives up on a baseline that has not been told: probes may leave now, so that only the date tells new messages from old ones.
+    /// Gives up on a baseline that has not been told: probes have left, so that only the date tells new messages from old ones.
     pub(super) fn start_late(&mut self, started_at: Time) {
-        if self.fresh {
-            self.fresh = false;
-            self.folders.clear();
-            self.listed = Some(started_at);
-        }
+        self.fresh = false;
+        self.owes_look = true;
+        self.folders.clear();
+        self.listed = Some(started_at);
     }
 
     /// Takes in a complete list of its folders that was asked for at `sent`. The folder that is `open` is left to its own looks: there, only

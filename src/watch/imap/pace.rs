@@ -8,7 +8,7 @@ pub(super) const QUICKEST: Duration = Duration::from_millis(100);
 pub(super) const SLOWEST: Duration = Duration::from_secs(2);
 /// The pause between two looks where nothing is waited for: moves and disappearances are found then, and a dead connection is noticed. It is
 /// also the longest IDLE, well below the 29 minutes of RFC 2177 and the ten that some servers grant.
-pub(super) const AT_REST: Duration = Duration::from_secs(60);
+pub(super) const AT_REST: Duration = Duration::from_mins(1);
 
 /// The pause before the next look, when a probe has been waited for this long: a fortieth of it, so that the time of arrival is known to some
 /// 2.5 % of the latency, or to a tenth of a second.
@@ -27,7 +27,7 @@ impl Backoff {
     const FIRST: Duration = Duration::from_millis(250);
     const LAST: Duration = Duration::from_secs(30);
     /// Refused logins are rare and far apart: servers lock accounts after a few of them.
-    const AFTER_REFUSED_LOGIN: Duration = Duration::from_secs(60);
+    const AFTER_REFUSED_LOGIN: Duration = Duration::from_mins(1);
 
     /// Pauses for the connection of this name: up to a quarter longer, depending on the name, so that a server that comes back is not
     /// asked by everybody in the same moment.

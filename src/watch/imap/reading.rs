@@ -122,7 +122,7 @@ impl Reader {
     pub(super) async fn read(&self, connection: &mut Connection, mailbox: &mut MailboxState, name: &str) -> Result<(), Fault> {
         let of = Of {
             mailbox: mailbox.name().clone(),
-            of_sender: mailbox.of_sender,
+            is_senders: mailbox.of_sender,
             peek: mailbox.mailbox.peek_bodies,
         };
         let Some(folder) = mailbox.folders.get_mut(name) else {
@@ -235,7 +235,7 @@ impl Reader {
                 sorted.last = sorted.last.max(line.uid);
             }
             if !skip(line.uid) {
-                match self.recognizer.spot(header, of.of_sender) {
+                match self.recognizer.spot(header, of.is_senders) {
                     Spot::Ours(_) => sorted.ours.push(line),
                     Spot::Perhaps => sorted.perhaps.push(line),
                     Spot::Foreign => sorted.foreign.push(line),
@@ -246,7 +246,7 @@ impl Reader {
         .map_err(|fault| refused(fault, folder))?;
         // Intervals are drawn from the looks so far, before reading changes what is known.
         for line in std::mem::take(&mut sorted.ours) {
-            self.take(connection, folder, of, line, true).await?;
+            self.take(connection, folder, of, line).await?;
         }
         self.read_rest(connection, folder, of, sorted.perhaps, sorted.foreign).await?;
         Ok(if sorted.last == 0 { 0 } else { sorted.last.saturating_add(1) })
@@ -268,15 +268,17 @@ impl Reader {
         let named = self.search_bodies(connection, &all).await?;
         let perhaps = perhaps.into_iter().map(|line| (line, true));
         for (line, is_perhaps) in perhaps.chain(foreign.into_iter().map(|line| (line, false))) {
-            let looks_like_ours = named.contains(&line.uid) || (is_perhaps && of.of_sender);
-            if looks_like_ours || of.peek {
+            // A bounce that quotes nothing is bound by its recipient and its time; only where bounces to us come back.
+            let guessable = is_perhaps && of.is_senders;
+            if named.contains(&line.uid) || guessable || of.peek {
                 let part = commands::peek(connection, line.uid, self.patience)
                     .await
                     .map_err(|fault| refused(fault, folder))?;
-                let verified = part.is_some_and(|(part, _)| self.recognizer.peek(&part).is_some());
-                // A bounce that quotes nothing is bound by its recipient and its time; only where bounces to us come back.
-                if verified || (is_perhaps && of.of_sender) {
-                    self.take(connection, folder, of, line, verified).await?;
+                match part {
+                    Some((part, _)) if self.recognizer.peek(&part).is_some() => self.take(connection, folder, of, line).await?,
+                    // Without a tag it can be no copy, and it is not fetched whole.
+                    Some((part, _)) if guessable => self.say_returned(&part, of, line.read).await?,
+                    _ => {}
                 }
             }
             folder.handled.insert(line.uid);
@@ -302,7 +304,7 @@ impl Reader {
     }
 
     /// Fetches a message of ours whole, and says what it is.
-    async fn take(&self, connection: &mut Connection, folder: &mut Folder, of: &Of, line: Line, copies: bool) -> Result<(), Fault> {
+    async fn take(&self, connection: &mut Connection, folder: &mut Folder, of: &Of, line: Line) -> Result<(), Fault> {
         let (after, at) = folder.interval(line);
         let fetched = commands::whole(connection, line.uid, self.patience)
             .await
@@ -313,62 +315,73 @@ impl Reader {
             return Ok(());
         };
         for finding in self.recognizer.read(&message, &of.mailbox, at) {
-            match finding {
-                Finding::Copy {
-                    probe,
-                    survived,
-                    alterations,
-                    authentication,
-                    header,
-                } if copies => {
-                    let known = Known {
-                        probe,
-                        id: folder.id_of(&of.mailbox, line.uid),
-                        at: spell.sent,
-                    };
-                    // The same copy under a new UID is no new copy.
-                    if let Some(place) = folder.displaced.iter().position(|displaced| displaced.probe == probe) {
-                        let displaced = folder.displaced.swap_remove(place);
-                        folder.known.insert(line.uid, displaced);
-                        continue;
-                    }
-                    let copy = Copy {
-                        id: known.id.clone(),
-                        placement: folder.placement,
-                        after,
-                        at,
-                        internal_date: line.internal_date,
-                        survived,
-                        alterations,
-                        authentication,
-                        header,
-                    };
-                    folder.known.insert(line.uid, known);
-                    self.tell(What::Seen {
-                        probe,
-                        copy: Box::new(copy),
-                    })
-                    .await?;
-                }
-                Finding::Copy { .. } => {}
-                Finding::Dsn { probe, dsn } => {
-                    self.tell(What::Returned { probe, dsn: Box::new(dsn) }).await?;
-                }
-                Finding::Answer { probe, automatic } => {
-                    let mailbox = of.mailbox.clone();
-                    self.tell(What::Answered { probe, automatic, mailbox }).await?;
-                }
+            let Finding::Copy {
+                probe,
+                survived,
+                alterations,
+                authentication,
+                header,
+            } = finding
+            else {
+                self.say(finding, of).await?;
+                continue;
+            };
+            // The same copy under a new UID is no new copy.
+            if let Some(place) = folder.displaced.iter().position(|displaced| displaced.probe == probe) {
+                let displaced = folder.displaced.swap_remove(place);
+                folder.known.insert(line.uid, displaced);
+                continue;
             }
+            let id = folder.id_of(&of.mailbox, line.uid);
+            let known = Known {
+                probe,
+                id: id.clone(),
+                at: spell.sent,
+            };
+            let copy = Copy {
+                id,
+                placement: folder.placement,
+                after,
+                at,
+                internal_date: line.internal_date,
+                survived,
+                alterations,
+                authentication,
+                header,
+            };
+            folder.known.insert(line.uid, known);
+            let copy = Box::new(copy);
+            self.tell(What::Seen { probe, copy }).await?;
         }
         folder.handled.insert(line.uid);
         Ok(())
+    }
+
+    /// Says what the beginning of a message without a tag tells of a probe.
+    async fn say_returned(&self, part: &[u8], of: &Of, at: Time) -> Result<(), Fault> {
+        for finding in self.recognizer.read(part, &of.mailbox, at) {
+            self.say(finding, of).await?;
+        }
+        Ok(())
+    }
+
+    /// Says what a notification or an answer tells. A copy is more than a sentence, and told elsewhere.
+    async fn say(&self, finding: Finding, of: &Of) -> Result<(), Fault> {
+        match finding {
+            Finding::Copy { .. } => Ok(()),
+            Finding::Dsn { probe, dsn } => self.tell(What::Returned { probe, dsn: Box::new(dsn) }).await,
+            Finding::Answer { probe, automatic } => {
+                let mailbox = of.mailbox.clone();
+                self.tell(What::Answered { probe, automatic, mailbox }).await
+            }
+        }
     }
 }
 
 /// The mailbox that a folder belongs to.
 struct Of {
     mailbox: MailboxName,
-    of_sender: bool,
+    is_senders: bool,
     peek: bool,
 }
 

@@ -25,7 +25,7 @@ impl Default for Patience {
         Self {
             connect: Duration::from_secs(10),
             command: Duration::from_secs(30),
-            bulk: Duration::from_secs(120),
+            bulk: Duration::from_mins(2),
             opening: Duration::from_secs(45),
         }
     }
