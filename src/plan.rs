@@ -213,6 +213,26 @@ fn hop_of(site: &Site, route: &Route, recipient: &Recipient) -> Option<Option<(S
     }
 }
 
+/// Every next hop of a site once: the route, the host with the address to connect to instead, and a recipient that it serves.
+pub fn hops(site: &Site) -> Vec<(String, Option<(String, Option<String>)>, String)> {
+    let mut found = BTreeMap::new();
+    for route in &site.routes {
+        for recipient in &site.recipients {
+            if let Some(hop) = hop_of(site, route, recipient) {
+                // Straight to MX it is the domain that decides where to.
+                let target = hop.as_ref().map_or_else(|| recipient.domain(), |(host, _)| host.clone());
+                found
+                    .entry((route.name.clone(), target))
+                    .or_insert((hop, recipient.address.clone()));
+            }
+        }
+    }
+    found
+        .into_iter()
+        .map(|((route, _), (hop, recipient))| (route, hop, recipient))
+        .collect()
+}
+
 fn takes_part(recipient: &Recipient, round: &Case, only: &[Subset]) -> bool {
     let RecipientFilter {
         roles,
@@ -335,6 +355,8 @@ fn addresses(site: &Site) -> BTreeMap<String, MailboxName> {
     for mailbox in &site.mailboxes {
         let MailboxAccess::Imap(imap) = &mailbox.access;
         let (SignIn::Password { user, .. } | SignIn::XOAuth2 { user, .. }) = &imap.sign_in;
+        // A master user signs in as `MAILBOX*MASTER`.
+        let user = user.split('*').next().unwrap_or_default();
         if imap.root.is_none() && user.contains('@') {
             addresses.insert(user.to_lowercase(), mailbox.name.clone());
         }

@@ -14,8 +14,6 @@ pub struct Ledger {
     index: HashMap<ProbeId, usize>,
     records: Vec<Record>,
     sights: HashMap<MailboxName, Sight>,
-    /// Whether the process that sent is gone: what it had not begun will never be sent.
-    resumed: bool,
     /// When the process that works on the run now took it up from another.
     taken_up: Option<Time>,
     stopped: Option<(Time, bool)>,
@@ -32,8 +30,8 @@ pub(super) struct Sight {
 }
 
 impl Ledger {
-    /// An empty ledger. `resumed`: the process that sent is gone, so nothing more will be sent.
-    pub fn new(plan: Arc<Plan>, resumed: bool) -> Self {
+    /// An empty ledger.
+    pub fn new(plan: Arc<Plan>) -> Self {
         let index = plan.probes.iter().enumerate().map(|(index, probe)| (probe.id, index)).collect();
         let records = plan.probes.iter().map(|_| Record::default()).collect();
         let sights = plan.mailboxes.iter().map(|name| (name.clone(), Sight::default())).collect();
@@ -42,7 +40,6 @@ impl Ledger {
             index,
             records,
             sights,
-            resumed,
             taken_up: None,
             stopped: None,
         }
@@ -50,8 +47,7 @@ impl Ledger {
 
     /// From `at` on, another process works on the run, after the events so far. It sends nothing; it has no mailbox open yet; and what an
     /// earlier process waited for is waited for anew, so that nothing is called unseen because nobody was there to look.
-    pub fn take_up(&mut self, at: Time) {
-        self.resumed = true;
+    fn take_up(&mut self, at: Time) {
         self.taken_up = Some(at);
         self.stopped = None;
         for sight in self.sights.values_mut() {
@@ -98,6 +94,10 @@ impl Ledger {
             }
             What::Blind { mailbox, reason } => {
                 self.sights.entry(mailbox.clone()).or_default().blind = Some(reason.clone());
+                None
+            }
+            What::TakenUp => {
+                self.take_up(event.at);
                 None
             }
             What::Stopped { finished } => {
@@ -177,7 +177,7 @@ impl Ledger {
     }
 
     pub(super) fn resumed(&self) -> bool {
-        self.resumed
+        self.taken_up.is_some()
     }
 
     pub(super) fn taken_up(&self) -> Option<Time> {

@@ -24,8 +24,8 @@ use crate::model::{Event, Judged, Plan};
 use std::sync::Arc;
 
 /// Judges a stored run: the same events give the same report at any time.
-pub fn judge(plan: Arc<Plan>, events: &[Event], resumed: bool) -> Judged {
-    let mut ledger = Ledger::new(plan, resumed);
+pub fn judge(plan: Arc<Plan>, events: &[Event]) -> Judged {
+    let mut ledger = Ledger::new(plan);
     for event in events {
         ledger.apply(event);
     }

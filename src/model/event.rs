@@ -89,6 +89,8 @@ pub enum What {
         /// Why, in one sentence.
         reason: String,
     },
+    /// Another process took the run up: what was not begun by now will never be sent.
+    TakenUp,
     /// A process stopped working on the run.
     Stopped {
         /// Whether everything was decided.

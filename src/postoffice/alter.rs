@@ -2,7 +2,7 @@
 //!
 //! Pure: octets in, octets out. Cannot see recipients' fates; `courier` decides who gets which treatment.
 
-use data_encoding::BASE64;
+use data_encoding::{BASE64, HEXUPPER};
 use mail_parser::{Encoding, MessageParser, PartType};
 
 use super::headers;
@@ -80,7 +80,8 @@ fn percent_encode(text: &str, out: &mut String) {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
             out.push(char::from(byte));
         } else {
-            out.push_str(&format!("%{byte:02X}"));
+            out.push('%');
+            out.push_str(&HEXUPPER.encode(&[byte]));
         }
     }
 }
@@ -201,7 +202,7 @@ mod tests {
     fn text_of(raw: &[u8]) -> String {
         MessageParser::default()
             .parse(raw)
-            .and_then(|m| m.body_text(0).map(|t| t.into_owned()))
+            .and_then(|m| m.body_text(0).map(std::borrow::Cow::into_owned))
             .unwrap_or_default()
     }
 

@@ -60,7 +60,7 @@ pub fn by_person(reply: &Reply<'_>) -> Vec<u8> {
         .and_then(|m| m.body_text(0).map(std::borrow::Cow::into_owned));
     let mut body = "Thank you, your message has arrived. Is there anything I should do?\r\n\r\n".to_owned();
     for line in text.unwrap_or_default().lines().take(QUOTED_LINES) {
-        body.push_str(&format!("> {line}\r\n"));
+        body.extend(["> ", line, "\r\n"]);
     }
     render(reply, &subject, "", &body)
 }
@@ -96,10 +96,10 @@ fn render(reply: &Reply<'_>, subject: &str, extra: &str, text: &str) -> Vec<u8> 
     } = reply;
     let mut out = format!("From: <{from}>\r\nTo: <{to}>\r\nSubject: {subject}\r\nDate: {date}\r\nMessage-ID: {message_id}\r\n{extra}");
     if let Some(id) = headers::first(message, "Message-ID") {
-        out.push_str(&format!("In-Reply-To: {id}\r\nReferences: {id}\r\n"));
+        out.extend(["In-Reply-To: ", &id, "\r\nReferences: ", &id, "\r\n"]);
     }
     let charset = "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: 8bit\r\n";
-    out.push_str(&format!("{charset}\r\n{text}"));
+    out.extend([charset, "\r\n", text]);
     out.into_bytes()
 }
 

@@ -2,9 +2,12 @@
 //!
 //! Pure. Cannot see who wants one: `courier` asks [`Notify`] before.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 
 use super::headers;
+
+/// How long delivery is said to be tried again (RFC 5321, section 4.5.4.1).
+const RETRIED_FOR: TimeDelta = TimeDelta::days(5);
 
 /// When the sender wants to hear of a recipient (NOTIFY, RFC 3461 section 4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,7 +110,6 @@ pub fn render(report: &Report<'_>) -> Vec<u8> {
         host,
         to,
         action,
-        status,
         diagnostic,
         final_recipient,
         message_id,
@@ -116,31 +118,6 @@ pub fn render(report: &Report<'_>) -> Vec<u8> {
     let boundary = format!("=_report_{}", message_id.replace(|c: char| !c.is_ascii_alphanumeric(), "_"));
     let date = report.now.to_rfc2822();
     let (subject, sentence) = (action.subject(), action.sentence());
-    let mut out = format!(
-        "From: Mail Delivery System <MAILER-DAEMON@{host}>\r\nTo: {to}\r\nSubject: {subject}\r\nDate: {date}\r\n\
-         Message-ID: {message_id}\r\nAuto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n\
-         Content-Type: multipart/report; report-type=delivery-status;\r\n\tboundary=\"{boundary}\"\r\n\r\n\
-         --{boundary}\r\nContent-Description: Notification\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n\
-         This is the mail system at host {host}.\r\n\r\n{sentence}\r\n\r\n<{final_recipient}>: {diagnostic}\r\n\r\n\
-         --{boundary}\r\nContent-Description: Delivery report\r\nContent-Type: message/delivery-status\r\n\r\n\
-         Reporting-MTA: dns; {host}\r\n"
-    );
-    if let Some(id) = report.envelope_id {
-        out.push_str(&format!("Original-Envelope-Id: {id}\r\n"));
-    }
-    out.push_str(&format!("Arrival-Date: {}\r\n\r\n", report.arrived.to_rfc2822()));
-    if let Some(original) = report.original_recipient {
-        out.push_str(&format!("Original-Recipient: {original}\r\n"));
-    }
-    let word = action.word();
-    let code = diagnostic_code(diagnostic);
-    out.push_str(&format!(
-        "Final-Recipient: rfc822; {final_recipient}\r\nAction: {word}\r\nStatus: {status}\r\n{code}"
-    ));
-    if *action == Action::Delayed {
-        let until = report.now + chrono::Duration::days(5);
-        out.push_str(&format!("Will-Retry-Until: {}\r\n", until.to_rfc2822()));
-    }
     let (header, _) = headers::split(report.message);
     let whole = report.full && *action == Action::Failed;
     let (kind, quoted) = if whole {
@@ -148,17 +125,38 @@ pub fn render(report: &Report<'_>) -> Vec<u8> {
     } else {
         ("text/rfc822-headers", header)
     };
-    out.push_str(&format!(
-        "\r\n--{boundary}\r\nContent-Description: Returned message\r\nContent-Type: {kind}\r\n\r\n"
-    ));
-    let mut out = out.into_bytes();
-    out.extend_from_slice(quoted);
-    out.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
-    out
+    let fields = fields(report);
+    let top = format!(
+        "From: Mail Delivery System <MAILER-DAEMON@{host}>\r\nTo: {to}\r\nSubject: {subject}\r\nDate: {date}\r\n\
+         Message-ID: {message_id}\r\nAuto-Submitted: auto-replied\r\nMIME-Version: 1.0\r\n\
+         Content-Type: multipart/report; report-type=delivery-status;\r\n\tboundary=\"{boundary}\"\r\n\r\n\
+         --{boundary}\r\nContent-Description: Notification\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n\
+         This is the mail system at host {host}.\r\n\r\n{sentence}\r\n\r\n<{final_recipient}>: {diagnostic}\r\n\r\n\
+         --{boundary}\r\nContent-Description: Delivery report\r\nContent-Type: message/delivery-status\r\n\r\n{fields}\r\n\
+         --{boundary}\r\nContent-Description: Returned message\r\nContent-Type: {kind}\r\n\r\n"
+    );
+    let bottom = format!("\r\n--{boundary}--\r\n");
+    [top.as_bytes(), quoted, bottom.as_bytes()].concat()
 }
 
-fn diagnostic_code(diagnostic: &str) -> String {
-    format!("Diagnostic-Code: smtp; {diagnostic}\r\n")
+/// The fields of the message and of its one recipient (RFC 3464, sections 2.2 and 2.3).
+fn fields(report: &Report<'_>) -> String {
+    let field = |name: &str, value: &str| format!("{name}: {value}\r\n");
+    let maybe = |name: &str, value: Option<&str>| value.map(|value| field(name, value)).unwrap_or_default();
+    let retried_until = (report.action == Action::Delayed).then(|| (report.now + RETRIED_FOR).to_rfc2822());
+    [
+        field("Reporting-MTA", &format!("dns; {}", report.host)),
+        maybe("Original-Envelope-Id", report.envelope_id),
+        field("Arrival-Date", &report.arrived.to_rfc2822()),
+        "\r\n".to_owned(),
+        maybe("Original-Recipient", report.original_recipient),
+        field("Final-Recipient", &format!("rfc822; {}", report.final_recipient)),
+        field("Action", report.action.word()),
+        field("Status", report.status),
+        field("Diagnostic-Code", &format!("smtp; {}", report.diagnostic)),
+        maybe("Will-Retry-Until", retried_until.as_deref()),
+    ]
+    .concat()
 }
 
 #[cfg(test)]

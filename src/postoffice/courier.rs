@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use mail_parser::MessageParser;
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::answer::{self, Reply};
 use super::bounce::{self, Action, Notify, Report};
@@ -44,6 +45,10 @@ pub struct Letter {
     pub envelope_id: Option<String>,
     /// The message.
     pub data: Vec<u8>,
+    /// Whether it is the test for spam filters.
+    pub gtube: bool,
+    /// The room it takes as long as a delivery is pending.
+    pub _room: OwnedSemaphorePermit,
     /// The id that the reply named.
     pub queue_id: String,
     /// When it was accepted.
@@ -140,7 +145,7 @@ impl Delivery {
     fn into_mailbox(self) {
         let data = &self.letter.data;
         let mine = self.recipient.destination.mailbox.clone();
-        let spam = is_gtube(data);
+        let spam = self.letter.gtube;
         let inbox = if spam { Place::Role(Role::Junk) } else { Place::Inbox };
         let outcome = match &self.recipient.destination.fate {
             // A gateway that holds a message does not call it delivered.
@@ -159,9 +164,9 @@ impl Delivery {
                 .put(&mine, inbox, &alter::stripped(data, &self.office.message_id()), spam)
                 .map(|_| true),
             Fate::Wrapped => {
-                let date = self.letter.arrived.to_rfc2822();
+                let arrived = self.letter.arrived.to_rfc2822();
                 let inner = [self.received().as_bytes(), data].concat();
-                self.put(&mine, inbox, &alter::wrapped(&inner, &self.office.message_id(), &date), spam)
+                self.put(&mine, inbox, &alter::wrapped(&inner, &self.office.message_id(), &arrived), spam)
                     .map(|_| true)
             }
             fate => {
@@ -299,22 +304,23 @@ impl Delivery {
         } else {
             sender
         };
-        let mut top = format!("Return-Path: <{sender}>\r\nDelivered-To: {to}\r\n");
-        top.push_str(&format!(
-            "Received: from {} ({} [127.0.0.1])\r\n\tby {STORE} with LMTP id {queue_id}\r\n\tfor <{to}>; {}\r\n",
-            door.host(),
-            door.host(),
-            now.to_rfc2822()
-        ));
-        top.push_str(match (spam, is_gtube(raw)) {
+        let (host, date) = (door.host(), now.to_rfc2822());
+        let verdict = match (spam, self.letter.gtube) {
             (_, true) => "X-Spam-Flag: YES\r\nX-Spam-Status: Yes, score=1000.0 required=5.0 tests=GTUBE autolearn=no\r\n",
             (true, false) => "X-Spam-Flag: YES\r\nX-Spam-Status: Yes, score=7.3 required=5.0 tests=BAYES_99,URIBL_BLACK autolearn=no\r\n",
-            (false, false) => "X-Spam-Status: No, score=-0.1 required=5.0 tests=DKIM_VALID autolearn=no\r\n",
-        });
-        top.push_str(&self.received());
-        if !door.is_submission() {
-            top.push_str(&self.authentication());
-        }
+            (false, false) => "X-Spam-Status: No, score=-0.1 required=5.0 tests=NONE autolearn=no\r\n",
+        };
+        let received = self.received();
+        let authentication = if door.is_submission() {
+            String::new()
+        } else {
+            self.authentication()
+        };
+        let top = format!(
+            "Return-Path: <{sender}>\r\nDelivered-To: {to}\r\n\
+             Received: from {host} ({host} [127.0.0.1])\r\n\tby {STORE} with LMTP id {queue_id}\r\n\tfor <{to}>; {date}\r\n\
+             {verdict}{received}{authentication}"
+        );
         let stored = if *door == Door::GatewayB {
             headers::replaced(raw, "Subject", |subject| format!("[EXTERNAL] {subject}"))
         } else {

@@ -68,7 +68,7 @@ impl Settings {
                 folders: 100,
             },
             message_bytes: 4 << 20,
-            connections: 12_000,
+            connections: 6_000,
         }
     }
 }

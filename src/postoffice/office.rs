@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, broadcast};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
@@ -21,6 +21,8 @@ use super::{Clock, Settings, imap, smtp};
 
 /// How long a first contact is turned away by greylisting.
 const GREY: Duration = Duration::from_secs(1);
+/// The unit in which room for messages on their way is counted.
+const ROOM: usize = 1024;
 /// The most first contacts that are remembered; beyond, nothing is greylisted.
 const GREYLIST_SIZE: usize = 10_000;
 
@@ -83,6 +85,8 @@ pub struct Office {
     greylist: Mutex<BTreeMap<(Door, String, String), bool>>,
     serial: AtomicU64,
     connections: Arc<Semaphore>,
+    /// Room for messages that are being received or wait for their delivery, in units of [`ROOM`] octets.
+    rooms: Arc<Semaphore>,
     /// Everything that runs; `None` once closed.
     tasks: Mutex<Option<JoinSet<()>>>,
 }
@@ -107,6 +111,7 @@ impl Office {
             greylist: Mutex::default(),
             serial: AtomicU64::new(1),
             connections: Arc::new(Semaphore::new(settings.connections)),
+            rooms: Arc::new(Semaphore::new((settings.limits.bytes / ROOM).clamp(1, Semaphore::MAX_PERMITS))),
             tasks: Mutex::new(Some(JoinSet::new())),
         })
     }
@@ -171,6 +176,12 @@ impl Office {
         lock(&self.closed).contains(mailbox)
     }
 
+    /// Room for so many octets on their way, until it is dropped; `None` if too much is on its way already.
+    pub fn room(&self, octets: usize) -> Option<OwnedSemaphorePermit> {
+        let units = u32::try_from(octets / ROOM + 1).ok()?;
+        Arc::clone(&self.rooms).try_acquire_many_owned(units).ok()
+    }
+
     /// Whether this contact is turned away for now: the first, and those that follow within a second.
     pub fn greylists(self: &Arc<Self>, door: Door, sender: &str, recipient: &str) -> bool {
         let key = (door, sender.to_lowercase(), recipient.to_lowercase());
@@ -200,13 +211,10 @@ pub async fn listen(office: Arc<Office>, listener: TcpListener, door: Door) {
         let Ok(permit) = Arc::clone(&office.connections).acquire_owned().await else {
             return;
         };
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
-            Err(_) => {
-                // Out of file descriptors, most likely: others must close first.
-                tokio::time::sleep(Duration::from_millis(50)).await;
-                continue;
-            }
+        let Ok((stream, _)) = listener.accept().await else {
+            // Out of file descriptors, most likely: others must close first.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
         };
         // A failure here only costs latency.
         let _ = stream.set_nodelay(true);

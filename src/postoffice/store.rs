@@ -73,7 +73,8 @@ pub struct Message {
     pub modified: u64,
     /// The octets.
     pub raw: Arc<[u8]>,
-    slot: Slot,
+    /// Gives its room back when the message goes.
+    _slot: Slot,
 }
 
 /// A folder and its messages, in order of UID.
@@ -244,7 +245,7 @@ impl Store {
                 received,
                 modified,
                 raw,
-                slot,
+                _slot: slot,
             });
             Ok((folder.uid_validity, uid))
         })?
@@ -268,7 +269,7 @@ impl Store {
                     received: m.received,
                     modified,
                     raw,
-                    slot,
+                    _slot: slot,
                 });
             }
             let target = mailbox.folder_mut(to).ok_or(StoreError::NoFolder)?;

@@ -30,6 +30,8 @@ use tokio::{
 
 /// How long the other mailboxes may take to open once no more of them do, before probes whose own mailboxes are open leave without them.
 const OPENING_PATIENCE: Duration = Duration::from_secs(3);
+/// How long a mailbox may take to open at all: above every time-out of a watcher. After that it counts as blind.
+const OPENING_LIMIT: Duration = Duration::from_mins(2);
 /// How long attempts that are under way may take to end when the run is stopped.
 const STOPPING_PATIENCE: Duration = Duration::from_secs(5);
 /// How often the view is told how things stand.
@@ -77,6 +79,12 @@ pub async fn run(mut setup: Setup) -> Result<Ledger, JournalError> {
     let mut stop = setup.stop.clone();
     let view = std::mem::replace(&mut setup.view, Box::new(|_| {}));
     let mut course = Course::new(&setup, view);
+    if setup.taken_up.is_some() {
+        course.take_in(&Event {
+            at: setup.clock.now(),
+            what: What::TakenUp,
+        });
+    }
     let _watching = start_watchers(&mut setup, &course, &sending, &events, &ended);
     for (mailbox, reason) in std::mem::take(&mut setup.unwatched) {
         course.take_in(&Event {
@@ -223,16 +231,13 @@ struct Opening {
 impl Course {
     fn new(setup: &Setup, view: Box<View>) -> Self {
         let plan = &setup.plan;
-        let mut ledger = Ledger::new(plan.clone(), setup.taken_up.is_some());
+        let mut ledger = Ledger::new(plan.clone());
         let prior = setup.taken_up.as_deref().unwrap_or_default();
         for event in prior
             .iter()
             .filter(|event| !matches!(event.what, What::Stopped { .. } | What::Blind { .. }))
         {
             ledger.apply(event);
-        }
-        if setup.taken_up.is_some() {
-            ledger.take_up(setup.clock.now());
         }
         let unconfirmed = plan
             .mailboxes
@@ -359,6 +364,18 @@ impl Course {
             self.opening = None;
             self.ready.send_replace(deliver::Ready::All);
         } else if opening.last.elapsed() >= OPENING_PATIENCE {
+            if opening.last.elapsed() >= OPENING_LIMIT {
+                let reason = "it has not been opened within two minutes".to_owned();
+                let blind = |mailbox: &MailboxName| Event {
+                    at: self.clock.now(),
+                    what: What::Blind {
+                        mailbox: mailbox.clone(),
+                        reason: reason.clone(),
+                    },
+                };
+                let silent: Vec<Event> = opening.waiting.iter().map(blind).collect();
+                silent.iter().for_each(|event| self.take_in(event));
+            }
             let open = (0..self.ledger.len()).filter(|index| self.ledger.places(*index).into_iter().all(|name| self.ledger.is_ready(name)));
             self.ready.send_replace(deliver::Ready::These(open.collect()));
         }

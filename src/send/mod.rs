@@ -1,6 +1,29 @@
 //! Handing probes to the mail system. A [`Sender`] makes one attempt at a time and tells what came of it; whether, when and how often to try
 //! again is the loop's business. What a sender cannot see: what happens to a message after the next hop took it.
 
+mod auth;
+mod client;
+mod dns;
+mod ehlo;
+mod envelope;
+mod failure;
+mod mx;
+mod opening;
+mod pace;
+mod pool;
+mod reply;
+mod scrub;
+mod session;
+mod settings;
+mod smtp;
+mod transaction;
+mod wire;
+
+pub use auth::Credentials;
+pub use mx::MxSender;
+pub use settings::{Conduct, Timeouts};
+pub use smtp::SmtpSender;
+
 use crate::model::{Attempt, ProbeId, Tag};
 use async_trait::async_trait;
 use std::sync::Arc;

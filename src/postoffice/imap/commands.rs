@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use chrono::Utc;
 use imap_codec::imap_types::command::CommandBody;
-use imap_codec::imap_types::core::{IString, Quoted, QuotedChar, Vec1};
+use imap_codec::imap_types::core::{Charset, IString, Quoted, QuotedChar, Vec1};
 use imap_codec::imap_types::extensions::binary::LiteralOrLiteral8;
 use imap_codec::imap_types::extensions::namespace::Namespace;
 use imap_codec::imap_types::extensions::uidplus::{UidElement, UidSet};
@@ -100,6 +100,9 @@ impl Session<'_> {
     async fn selected_command(&mut self, selected: &mut Selected, body: CommandBody<'_>) -> io::Result<Done> {
         Ok(match body {
             CommandBody::Check => Done::ok("Checked"),
+            CommandBody::Search {
+                charset: Some(charset), ..
+            } if !is_known(&charset) => Done::no("Text is compared as UTF-8 only").code(Code::badcharset(Vec::new())),
             CommandBody::Search { criteria, uid, .. } => self.search(selected, criteria.as_ref(), uid),
             CommandBody::Fetch {
                 sequence_set,
@@ -373,6 +376,12 @@ impl Session<'_> {
             self.put(line);
         }
     }
+}
+
+fn is_known(charset: &Charset<'_>) -> bool {
+    ["UTF-8", "US-ASCII"]
+        .iter()
+        .any(|known| charset.as_ref().eq_ignore_ascii_case(known))
 }
 
 fn no_name() -> Done {

@@ -170,17 +170,17 @@ mod tests {
     fn sections_and_parts() {
         assert_eq!(
             fetched("(FLAGS RFC822.SIZE)", RAW).unwrap(),
-            "* 1 FETCH (UID 7 FLAGS (\\Seen) RFC822.SIZE 35)\r\n"
+            "* 1 FETCH (UID 7 FLAGS (\\Seen) RFC822.SIZE 34)\r\n"
         );
         assert!(
             fetched("BODY.PEEK[HEADER]", RAW)
                 .unwrap()
-                .contains("{29}\r\nSubject: one\r\nX-A: 1\r\n\t2\r\n\r\n)")
+                .contains("{28}\r\nSubject: one\r\nX-A: 1\r\n\t2\r\n\r\n)")
         );
         assert!(
             fetched("BODY.PEEK[HEADER.FIELDS (x-a)]", RAW)
                 .unwrap()
-                .contains("{15}\r\nX-A: 1\r\n\t2\r\n\r\n)")
+                .contains("{14}\r\nX-A: 1\r\n\t2\r\n\r\n)")
         );
         assert!(fetched("BODY.PEEK[TEXT]<1.2>", RAW).unwrap().contains("BODY[TEXT]<1> \"od\""));
         assert!(fetched("BODY[]<30.999>", RAW).unwrap().contains("<30>"));

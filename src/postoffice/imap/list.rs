@@ -288,8 +288,6 @@ mod tests {
             request.status,
             Some(vec![StatusDataItemName::UidNext, StatusDataItemName::Messages])
         );
-        let several = extended(r#"list (special-use) {2}"#.to_owned().as_str());
-        assert_eq!(several, None);
         let several = extended("LIST (SPECIAL-USE) \"\" (INBOX {5}\r\nSent*) RETURN (SUBSCRIBED)").unwrap();
         assert_eq!(
             (several.patterns, several.only_special, several.subscribed),

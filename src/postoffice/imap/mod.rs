@@ -1,4 +1,4 @@
-//! The IMAP server: IMAP4rev1 (RFC 3501) with IDLE, MOVE, UIDPLUS, UNSELECT, NAMESPACE, ID, SPECIAL-USE, LIST-EXTENDED and LIST-STATUS.
+//! The IMAP server: `IMAP4rev1` (RFC 3501) with IDLE, MOVE, UIDPLUS, UNSELECT, NAMESPACE, ID, SPECIAL-USE, LIST-EXTENDED and LIST-STATUS.
 //!
 //! This file is the session: greeting, TLS, login, IDLE, and one answer to each command; `commands` does the rest.
 //! Cannot see how mail gets into the mailboxes.
@@ -379,6 +379,6 @@ impl Session<'_> {
 }
 
 fn first_word(octets: &[u8]) -> Option<Tag<'static>> {
-    let word = octets.split(|b| b.is_ascii_whitespace()).next()?;
+    let word = octets.split(u8::is_ascii_whitespace).next()?;
     Tag::try_from(String::from_utf8(word.to_vec()).ok()?).ok()
 }

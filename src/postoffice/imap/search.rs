@@ -70,7 +70,7 @@ impl Test {
             SearchKey::Not(key) => not(Self::new(key, largest)),
             SearchKey::SequenceSet(set) => Self::Numbers(Numbers::new(set, largest.0)),
             SearchKey::Uid(set) => Self::Uids(Numbers::new(set, largest.1)),
-            // No message is ever recent here: that flag went with IMAP4rev2.
+            // No message is ever recent here: `IMAP4rev2` has no such flag any more.
             SearchKey::All | SearchKey::Old => Self::Always(true),
             SearchKey::New | SearchKey::Recent => Self::Always(false),
             SearchKey::Answered => flag("\\Answered"),
@@ -125,7 +125,7 @@ impl Test {
             Self::Sent(compare, date) => {
                 let sent = MessageParser::default()
                     .parse_headers(&message.raw[..])
-                    .and_then(|m| m.date().cloned());
+                    .and_then(|m| m.date().copied());
                 let day = sent.and_then(|d| NaiveDate::from_ymd_opt(d.year.into(), d.month.into(), d.day.into()));
                 day.is_some_and(|day| compare(&day, date))
             }
@@ -214,7 +214,7 @@ mod tests {
         assert_eq!(found("UID 15:25"), [20]);
         assert_eq!(found("UNDELETED NOT 1"), [20]);
         assert_eq!(found("OR DELETED 1"), [10, 30]);
-        assert_eq!(found("RECENT"), []);
+        assert!(found("RECENT").is_empty());
     }
 
     #[test]
@@ -231,7 +231,7 @@ mod tests {
     #[test]
     fn by_date_and_size() {
         assert_eq!(found("SINCE 1-Jan-1970"), [10, 20, 30]);
-        assert_eq!(found("BEFORE 1-Jan-1970"), []);
+        assert!(found("BEFORE 1-Jan-1970").is_empty());
         assert_eq!(found("SENTON 1-Jan-1970"), [10]);
         assert_eq!(found("SMALLER 40"), [30]);
     }

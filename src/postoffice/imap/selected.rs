@@ -93,17 +93,25 @@ impl Selected {
 
     /// The UIDs that a set names, be it of UIDs or of sequence numbers.
     pub fn uids(&self, set: &SequenceSet, uid: bool) -> Vec<u32> {
-        let known = self.known.iter().enumerate();
-        if uid {
-            let numbers = Numbers::new(set, self.known.last().map_or(0, |(uid, _)| *uid));
-            known.map(|(_, (uid, _))| *uid).filter(|uid| numbers.contains(*uid)).collect()
+        let last = if uid {
+            self.known.last().map_or(0, |(uid, _)| *uid)
         } else {
-            let numbers = Numbers::new(set, u32::try_from(self.known.len()).unwrap_or(u32::MAX));
-            known
-                .filter(|(at, _)| number(*at).is_some_and(|n| numbers.contains(n.get())))
-                .map(|(_, (uid, _))| *uid)
-                .collect()
-        }
+            u32::try_from(self.known.len()).unwrap_or(u32::MAX)
+        };
+        let numbers = Numbers::new(set, last);
+        let named = |at: usize, known: u32| {
+            if uid {
+                numbers.contains(known)
+            } else {
+                number(at).is_some_and(|n| numbers.contains(n.get()))
+            }
+        };
+        self.known
+            .iter()
+            .enumerate()
+            .filter(|(at, (uid, _))| named(*at, *uid))
+            .map(|(_, (uid, _))| *uid)
+            .collect()
     }
 
     /// Notes that the client has been told of this change, which it made itself.

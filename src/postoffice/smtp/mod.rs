@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use data_encoding::BASE64;
+use tokio::sync::OwnedSemaphorePermit;
 
 use self::command::{Command, Sender, To};
 use super::courier::{Client, Letter, Recipient, is_gtube};
@@ -24,6 +25,7 @@ const LONGEST_LINE: usize = 12_288;
 const LONGEST_TEXT_LINE: usize = 64 * 1024;
 /// The most recipients of one message (RFC 5321, section 4.5.3.1.8).
 const MOST_RECIPIENTS: usize = 100;
+const FULL: &str = "452 4.3.1 The post office is full";
 /// So many mistakes end a session.
 const MOST_MISTAKES: u32 = 20;
 
@@ -167,8 +169,7 @@ impl Session<'_> {
         } else if self.door.is_submission() {
             lines.push("AUTH PLAIN LOGIN XOAUTH2");
         }
-        let mut text: String = lines.iter().map(|line| format!("250-{line}\r\n")).collect();
-        text.push_str("250 ENHANCEDSTATUSCODES");
+        let text = format!("250-{}\r\n250 ENHANCEDSTATUSCODES", lines.join("\r\n250-"));
         self.reply(&text).await
     }
 
@@ -302,20 +303,25 @@ impl Session<'_> {
     async fn data(&mut self) -> io::Result<Next> {
         self.reply("354 End data with <CR><LF>.<CR><LF>").await?;
         self.flush().await?;
-        let text = match self.text().await? {
-            Ok(text) => text,
+        let (text, mut room) = match self.text().await? {
+            Ok(received) => received,
             Err(refusal) => {
                 self.forget();
                 return self.refuse(refusal).await;
             }
         };
-        if self.door == Door::GatewayA && is_gtube(&text) {
+        let gtube = is_gtube(&text);
+        if self.door == Door::GatewayA && gtube {
             self.forget();
             return self.reply("554 5.7.1 This message scored 1000 spam points (GTUBE)").await;
         }
-        if !self.office.store.has_room(text.len()) {
-            self.forget();
-            return self.reply("452 4.3.1 The post office is full").await;
+        // Each pending delivery may hold a copy for a while.
+        match self.office.room(text.len().saturating_mul(self.recipients.len())) {
+            Some(more) if self.office.store.has_room(text.len()) => room.merge(more),
+            _ => {
+                self.forget();
+                return self.reply(FULL).await;
+            }
         }
         let queue_id = self.office.queue_id();
         let sender = self.sender.take().unwrap_or_default();
@@ -326,6 +332,8 @@ impl Session<'_> {
             full: sender.full,
             envelope_id: sender.envelope_id,
             data: text,
+            gtube,
+            _room: room,
             queue_id: queue_id.clone(),
             arrived: (self.office.clock)(),
         });
@@ -338,40 +346,46 @@ impl Session<'_> {
     /// The message up to the final dot, with the transparency undone (RFC 5321, section 4.5.2), or the reply that refuses it.
     ///
     /// Only CR LF `.` CR LF ends it, and a bare LF refuses it, so that nothing can be smuggled behind another server's back.
-    async fn text(&mut self) -> io::Result<Result<Vec<u8>, &'static str>> {
+    async fn text(&mut self) -> io::Result<Result<(Vec<u8>, OwnedSemaphorePermit), &'static str>> {
         let most = self.office.message_bytes;
-        let mut text = Vec::new();
+        let (mut text, mut came) = (Vec::new(), 0_usize);
+        let (mut room, mut fits) = (self.office.room(0), 0);
         let mut refusal = None;
-        let mut skipped = 0_usize;
         let mut after_crlf = true;
         loop {
-            match self.wire.line(LONGEST_TEXT_LINE).await? {
+            let (line, crlf) = match self.wire.line(LONGEST_TEXT_LINE).await? {
                 Line::End => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Line::TooLong => {
                     refusal = Some("554 5.6.0 Line too long");
-                    after_crlf = true;
+                    (vec![b' '; LONGEST_TEXT_LINE], true)
                 }
-                Line::Whole(line, crlf) => {
-                    if line == b"." && crlf && after_crlf {
-                        return Ok(refusal.map_or(Ok(text), Err));
-                    }
-                    if !crlf || line.contains(&0) {
-                        refusal = Some("550 5.6.0 Bare line feed or NUL in the message");
-                    }
-                    after_crlf = crlf;
-                    let line = line.strip_prefix(b".").unwrap_or(&line);
-                    if text.len() + line.len() + 2 > most {
-                        refusal = Some("552 5.3.4 Message too big");
-                        text.clear();
-                        // A peer that never stops is cut off.
-                        skipped = skipped.saturating_add(most);
-                        if skipped / 8 > most {
-                            return Err(io::ErrorKind::InvalidData.into());
-                        }
-                    }
-                    text.extend_from_slice(line);
-                    text.extend_from_slice(b"\r\n");
+                Line::Whole(line, crlf) => (line, crlf),
+            };
+            if line == b"." && crlf && after_crlf {
+                return Ok(refusal.map_or_else(|| room.map(|room| (text, room)).ok_or(FULL), Err));
+            }
+            after_crlf = crlf;
+            came += line.len() + 2;
+            if !crlf || line.contains(&0) {
+                refusal = Some("550 5.6.0 Bare line feed or NUL in the message");
+            }
+            if came > most {
+                refusal = Some("552 5.3.4 Message too big");
+            }
+            if came > most.saturating_mul(8) {
+                // A peer that never stops is cut off.
+                return Err(io::ErrorKind::InvalidData.into());
+            }
+            if came > fits && refusal.is_none() {
+                match (&mut room, self.office.room(LONGEST_TEXT_LINE)) {
+                    (Some(room), Some(more)) => room.merge(more),
+                    _ => refusal = Some(FULL),
                 }
+                fits += LONGEST_TEXT_LINE;
+            }
+            if refusal.is_none() {
+                text.extend_from_slice(line.strip_prefix(b".").unwrap_or(&line));
+                text.extend_from_slice(b"\r\n");
             }
         }
     }
