@@ -174,7 +174,9 @@ struct Then {
     members: BTreeMap<String, String>,
     #[serde(default)]
     altered: Vec<AlterationKind>,
-    /// Requirements that do not hold.
+    /// Requirements that hold, and those that do not.
+    #[serde(default)]
+    held: Vec<String>,
     #[serde(default)]
     broken: Vec<String>,
     /// Words of the reason.
@@ -492,7 +494,10 @@ impl Said {
             let flags: Vec<&str> = member.flags.iter().map(|flag| flag.word()).collect();
             (member.mailbox.to_string(), [vec![member.verdict.word()], flags].concat().join(" "))
         });
-        let broken = judged.requirements.iter().filter(|requirement| !requirement.holds);
+        let required = |holds: bool| {
+            let such = judged.requirements.iter().filter(move |requirement| requirement.holds == holds);
+            such.map(|requirement| requirement.name.clone()).collect()
+        };
         let reason = judged.reason.as_deref();
         let because = match (&then.because, reason) {
             (Some(words), Some(reason)) if reason.contains(words) => Some(words.clone()),
@@ -514,7 +519,8 @@ impl Said {
             dsn: judged.dsn.as_ref().map(|dsn| dsn.action),
             members: members.collect(),
             altered: judged.alterations.iter().map(|alteration| alteration.kind).collect(),
-            broken: broken.map(|requirement| requirement.name.clone()).collect(),
+            held: required(true),
+            broken: required(false),
             because,
             never_left: judged.sent_at.is_none(),
         })
@@ -530,7 +536,7 @@ impl Said {
             then.copies, then.place, then.arrived
         );
         let _ = writeln!(text, "dsn {:?}, members {:?}", then.dsn, then.members);
-        let _ = writeln!(text, "altered {:?}, broken {:?}", then.altered, then.broken);
+        let _ = writeln!(text, "altered {:?}, held {:?}, broken {:?}", then.altered, then.held, then.broken);
         let _ = writeln!(text, "because {:?}, never left: {}", then.because, then.never_left);
         Self(text)
     }
@@ -631,4 +637,32 @@ fn every_timeline_ends_in_its_verdict() {
         }
     }
     assert!(failures.is_empty(), "\n{failures}");
+}
+
+#[test]
+fn what_comes_after_an_interruption_counts() {
+    let plan = Arc::new(plan(&Given::default()));
+    let line = |line: Line| events(&line, &plan);
+    let sent = line(Line {
+        sent: Some("250 Ok".to_owned()),
+        ..Line::default()
+    });
+    let seen = line(Line {
+        at: 2.0,
+        seen: Some("admin/INBOX".to_owned()),
+        ..Line::default()
+    });
+    let stopped = line(Line {
+        at: 5.0,
+        stopped: Some("interrupted".to_owned()),
+        ..Line::default()
+    });
+    let looked = line(Line {
+        at: 22.0,
+        looked: Some(OneOrMany::One("everywhere".to_owned())),
+        ..Line::default()
+    });
+    let verdict = |events: &[Event]| judge(plan.clone(), events, true).probes[0].verdict;
+    assert_eq!(verdict(&[sent.clone(), seen.clone(), stopped.clone()].concat()), Verdict::Pending);
+    assert_eq!(verdict(&[sent, seen, stopped, looked].concat()), Verdict::Inbox);
 }
