@@ -89,7 +89,9 @@ fn on_the_post_office() {
         })
         .unwrap();
     let at = office.addresses();
-    let smtp = |at: std::net::SocketAddr, host: &str| format!("url: \"smtp://{host}:25\", connect: \"{at}\", tls: required, ca: {{ file: ca.pem }}");
+    let smtp = |at: std::net::SocketAddr, host: &str| {
+        format!("url: \"smtp://{host}:25\", connect: \"{at}\", tls: required, ca: {{ file: ca.pem }}")
+    };
     let site = format!(
         r#"
 routes:
@@ -101,13 +103,19 @@ routes:
         gateway_a = smtp(at.gateway_a, "gateway-a.contoso.example"),
         gateway_b = smtp(at.gateway_b, "gateway-b.contoso.example"),
     );
-    let store = format!("url: \"imaps://imap.contoso.example\", connect: \"{}\", ca: {{ file: ca.pem }}", at.imaps);
+    let store = format!(
+        "url: \"imaps://imap.contoso.example\", connect: \"{}\", ca: {{ file: ca.pem }}",
+        at.imaps
+    );
     measure(&World {
         name: "post office",
         routes: &[("submission", false), ("gateway-a", false), ("gateway-b", true)],
         site: site + &mailboxes(&store),
         ca: office.ca_pem().to_owned(),
-        secrets: vec![("sender.secret", office.password(SENDER)), ("watcher.secret", office.password("watcher"))],
+        secrets: vec![
+            ("sender.secret", office.password(SENDER)),
+            ("watcher.secret", office.password("watcher")),
+        ],
     });
 }
 
@@ -130,13 +138,19 @@ routes:
         mx = lab.mx_port(),
         dns = lab.dns(),
     );
-    let store = format!("url: \"imaps://mail.contoso.example\", connect: \"{}\", ca: {{ file: ca.pem }}", lab.imaps());
+    let store = format!(
+        "url: \"imaps://mail.contoso.example\", connect: \"{}\", ca: {{ file: ca.pem }}",
+        lab.imaps()
+    );
     measure(&World {
         name: "lab",
         routes: &[("submission", false), ("gateway-a", false), ("gateway-b", true), ("mx", false)],
         site: site + &mailboxes(&store),
         ca: fs::read_to_string(lab.ca_file()).unwrap(),
-        secrets: vec![("sender.secret", PASSWORD.to_owned()), ("watcher.secret", WATCHER_PASSWORD.to_owned())],
+        secrets: vec![
+            ("sender.secret", PASSWORD.to_owned()),
+            ("watcher.secret", WATCHER_PASSWORD.to_owned()),
+        ],
     });
 }
 
@@ -144,8 +158,16 @@ routes:
 fn mailboxes(store: &str) -> String {
     let open = |user: &str| format!("imap: {{ {store}, user: \"{user}*watcher\", password: {{ file: watcher.secret }} }}");
     let default = open("{address}");
-    let named = [("returns", SENDER, ""), ("held", QUARANTINE, ", placement: quarantine"), ("catch-all", CATCH_ALL, ""), ("someone-else", "someone-else@contoso.example", "")];
-    let named: String = named.iter().map(|(name, user, more)| format!("  {name}: {{ {}{more} }}\n", open(user))).collect();
+    let named = [
+        ("returns", SENDER, ""),
+        ("held", QUARANTINE, ", placement: quarantine"),
+        ("catch-all", CATCH_ALL, ""),
+        ("someone-else", "someone-else@contoso.example", ""),
+    ];
+    let named: String = named
+        .iter()
+        .map(|(name, user, more)| format!("  {name}: {{ {}{more} }}\n", open(user)))
+        .collect();
     format!("defaults:\n  quarantine: [held]\n  mailbox: {{ {default} }}\nmailboxes:\n{named}")
 }
 
@@ -158,21 +180,44 @@ fn measure(world: &World) {
     fs::write(folder.path().join("scenario.yaml"), &scenario).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_mailflow"))
         .current_dir(folder.path())
-        .args(["run", "scenario.yaml", "--state", "state", "--report", "json=report.json", "--verbose", "--color", "never"])
+        .args([
+            "run",
+            "scenario.yaml",
+            "--state",
+            "state",
+            "--report",
+            "json=report.json",
+            "--verbose",
+            "--color",
+            "never",
+        ])
         .output()
         .unwrap();
-    let told = format!("{}\n{}", String::from_utf8_lossy(&output.stderr), String::from_utf8_lossy(&output.stdout));
+    let told = format!(
+        "{}\n{}",
+        String::from_utf8_lossy(&output.stderr),
+        String::from_utf8_lossy(&output.stdout)
+    );
     let report = fs::read(folder.path().join("report.json")).unwrap_or_else(|error| panic!("{error}: no report\n{told}\n{scenario}"));
     let judged = read_json(&report).unwrap();
     let wrong = compare(world, &truths, &judged);
-    assert!(wrong.is_empty(), "{}: measured otherwise than it is:\n{}\n\n{told}", world.name, wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{}: measured otherwise than it is:\n{}\n\n{told}",
+        world.name,
+        wrong.join("\n")
+    );
     let expected_code = if judged.summary.failed > 0 { 1 } else { 0 };
     assert_eq!(output.status.code(), Some(expected_code), "{told}");
 }
 
 fn write_files(folder: &Path, world: &World, truths: &[Truth]) {
     let own = ["anybody@catchall.example", "list@contoso.example"];
-    let addresses: BTreeSet<&str> = truths.iter().map(|truth| truth.to.as_str()).filter(|address| !own.contains(address)).collect();
+    let addresses: BTreeSet<&str> = truths
+        .iter()
+        .map(|truth| truth.to.as_str())
+        .filter(|address| !own.contains(address))
+        .collect();
     let recipients: String = addresses.iter().map(|address| format!("  - {{ address: {address} }}\n")).collect();
     fs::write(folder.join("mailflow.yaml"), format!("{SITE}{recipients}{}", world.site)).unwrap();
     fs::write(folder.join("ca.pem"), &world.ca).unwrap();
@@ -188,7 +233,10 @@ fn scenario(world: &World, truths: &[Truth]) -> String {
         for (route, _) in world.routes {
             if truth.on(world.name, route, false).is_some() {
                 let name = truth.case.clone().unwrap_or_else(|| truth.message.clone());
-                cases.entry((format!("{name} by {route}"), route.to_string())).or_default().insert(&truth.to);
+                cases
+                    .entry((format!("{name} by {route}"), route.to_string()))
+                    .or_default()
+                    .insert(&truth.to);
             }
         }
     }
@@ -197,7 +245,9 @@ fn scenario(world: &World, truths: &[Truth]) -> String {
         let message = name.split(' ').next().unwrap().replace("late", "plain");
         let within = if name.starts_with("late") { ", within: 3s" } else { "" };
         let recipients = recipients.into_iter().collect::<Vec<_>>().join(", ");
-        text += &format!("  - {{ name: {name}, routes: [{route}], messages: [{message}], recipients: {{ addresses: [{recipients}] }}{within} }}\n");
+        text += &format!(
+            "  - {{ name: {name}, routes: [{route}], messages: [{message}], recipients: {{ addresses: [{recipients}] }}{within} }}\n"
+        );
     }
     text
 }
@@ -206,21 +256,34 @@ fn compare(world: &World, truths: &[Truth], judged: &Judged) -> Vec<String> {
     let mut wrong = Vec::new();
     for truth in truths {
         for (route, tags_subjects) in world.routes {
-            let Some((verdict, flags)) = truth.on(world.name, route, *tags_subjects) else { continue };
+            let Some((verdict, flags)) = truth.on(world.name, route, *tags_subjects) else {
+                continue;
+            };
             let case = format!("{} by {route}", truth.case.as_ref().unwrap_or(&truth.message));
-            let of_truth = |probe: &&JudgedProbe| probe.recipient == truth.to && probe.route == *route && probe.case.as_deref() == Some(&case);
+            let of_truth =
+                |probe: &&JudgedProbe| probe.recipient == truth.to && probe.route == *route && probe.case.as_deref() == Some(&case);
             let Some(probe) = judged.probes.iter().find(of_truth) else {
                 wrong.push(format!("{} {case}: no such probe", truth.to));
                 continue;
             };
             let measured: BTreeSet<String> = probe.flags.iter().map(ToString::to_string).collect();
             if probe.verdict.word() != verdict || measured != flags {
-                wrong.push(format!("{} {case}: measured {} {measured:?}, true is {verdict} {flags:?}: {}", truth.to, probe.verdict, probe.explanation));
+                wrong.push(format!(
+                    "{} {case}: measured {} {measured:?}, true is {verdict} {flags:?}: {}",
+                    truth.to, probe.verdict, probe.explanation
+                ));
             }
             for (member, verdict) in &truth.members {
-                let measured = probe.members.iter().find(|measured| measured.mailbox.as_str() == member).map(|measured| measured.verdict.word());
+                let measured = probe
+                    .members
+                    .iter()
+                    .find(|measured| measured.mailbox.as_str() == member)
+                    .map(|measured| measured.verdict.word());
                 if measured != Some(verdict) {
-                    wrong.push(format!("{} {case}: member {member} measured {measured:?}, true is {verdict}", truth.to));
+                    wrong.push(format!(
+                        "{} {case}: member {member} measured {measured:?}, true is {verdict}",
+                        truth.to
+                    ));
                 }
             }
         }

@@ -155,7 +155,9 @@ impl Desk {
     pub fn start(&mut self, watcher: Box<dyn Watcher>, baselines: HashMap<MailboxName, Vec<FolderMark>>) {
         let names = watcher.mailboxes();
         for name in &names {
-            self.attention.entry(name.clone()).or_insert_with(|| watch::Sender::new(Attention::default()));
+            self.attention
+                .entry(name.clone())
+                .or_insert_with(|| watch::Sender::new(Attention::default()));
         }
         self.watchers.spawn(watcher.watch(Watching {
             clock: self.clock,
@@ -222,7 +224,8 @@ impl Desk {
     /// Waits until each of these mailboxes has said its baseline.
     pub async fn baselines(&mut self, mailboxes: &[&str]) {
         for name in mailboxes {
-            self.until(|what| matches!(what, What::Baseline { mailbox, .. } if mailbox.as_str() == *name)).await;
+            self.until(|what| matches!(what, What::Baseline { mailbox, .. } if mailbox.as_str() == *name))
+                .await;
         }
     }
 
@@ -241,7 +244,10 @@ impl Desk {
     /// How many copies of that probe were told.
     pub fn copies(&self, number: usize) -> usize {
         let id = self.probe(number).id;
-        let seen = self.heard.iter().filter(|event| matches!(&event.what, What::Seen { probe, .. } if *probe == id));
+        let seen = self
+            .heard
+            .iter()
+            .filter(|event| matches!(&event.what, What::Seen { probe, .. } if *probe == id));
         seen.count()
     }
 
@@ -249,7 +255,11 @@ impl Desk {
     pub async fn stop(mut self) -> Vec<Event> {
         self.stop.send_replace(true);
         drop(self.told);
-        while timeout(PATIENCE, self.watchers.join_next()).await.expect("watchers end when told to").is_some() {}
+        while timeout(PATIENCE, self.watchers.join_next())
+            .await
+            .expect("watchers end when told to")
+            .is_some()
+        {}
         while let Ok(event) = self.events.try_recv() {
             self.heard.push(event);
         }
