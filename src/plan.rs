@@ -3,7 +3,7 @@
 //! What it refuses is refused before anything is sent: a plan beyond its scenario's limits, routes or recipients that nothing fits.
 
 use crate::model::{
-    Case, Expectation, MailboxAccess, MailboxName, Plan, Probe, ProbeId, Recipient, RecipientFilter, Route, RouteKind, RunId, RunInfo,
+    Case, Expectation, Hop, MailboxAccess, MailboxName, Plan, Probe, ProbeId, Recipient, RecipientFilter, Route, RouteKind, RunId, RunInfo,
     Scenario, SignIn, Site, Subset, TagKey, Time,
 };
 use std::{
@@ -199,7 +199,7 @@ fn routes_of<'a>(site: &'a Site, round: &Case, only: &[Subset]) -> Result<Vec<&'
 
 /// The host of a named route for this recipient. `None` if its domain lacks a value that the route needs: then the route does not serve it.
 #[expect(clippy::option_option, reason = "no host (mx) differs from not served")]
-fn hop_of(site: &Site, route: &Route, recipient: &Recipient) -> Option<Option<(String, Option<String>)>> {
+fn hop_of(site: &Site, route: &Route, recipient: &Recipient) -> Option<Option<Hop>> {
     match &route.kind {
         RouteKind::Mx(_) => Some(None),
         RouteKind::Smtp(smtp) => {
@@ -214,7 +214,7 @@ fn hop_of(site: &Site, route: &Route, recipient: &Recipient) -> Option<Option<(S
 }
 
 /// Every next hop of a site once: the route, the host with the address to connect to instead, and a recipient that it serves.
-pub fn hops(site: &Site) -> Vec<(String, Option<(String, Option<String>)>, String)> {
+pub fn hops(site: &Site) -> Vec<(String, Option<Hop>, String)> {
     let mut found = BTreeMap::new();
     for route in &site.routes {
         for recipient in &site.recipients {

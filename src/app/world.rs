@@ -33,7 +33,9 @@ impl World {
     pub async fn open(site: &Site, plan: &Plan, clock: Clock) -> Result<Self, Halt> {
         let routes: BTreeSet<&str> = plan.probes.iter().map(|probe| probe.route.as_str()).collect();
         let routes = site.routes.iter().filter(|route| routes.contains(route.name.as_str()));
-        let senders = senders(routes, clock, &mut Secrets::of(site)).await?;
+        // A step that takes longer than any probe is waited for would only keep the run from ending.
+        let longest = plan.probes.iter().map(|probe| probe.give_up_after).max().unwrap_or_default();
+        let senders = senders(routes, (clock, Timeouts::default().at_most(longest)), &mut Secrets::of(site)).await?;
         Ok(Self {
             senders,
             ..Self::to_watch(site, plan).await
@@ -60,7 +62,7 @@ impl World {
     /// For `check`: every route and every mailbox of the site.
     pub async fn to_check(site: &Site, clock: Clock) -> Result<Self, Halt> {
         let secrets = &mut Secrets::of(site);
-        let senders = senders(site.routes.iter(), clock, secrets).await?;
+        let senders = senders(site.routes.iter(), (clock, Timeouts::default()), secrets).await?;
         Ok(Self {
             senders,
             watchers: eyes(site, site.mailboxes.iter(), secrets).await,
@@ -97,7 +99,7 @@ impl Secrets {
 
 async fn senders(
     routes: impl Iterator<Item = &Route>,
-    clock: Clock,
+    (clock, timeouts): (Clock, Timeouts),
     secrets: &mut Secrets,
 ) -> Result<HashMap<String, Arc<dyn Sender>>, Halt> {
     let mut senders: HashMap<String, Arc<dyn Sender>> = HashMap::new();
@@ -107,7 +109,7 @@ async fn senders(
             host_name: host_name(),
             connections: route.connections,
             rate: route.rate,
-            timeouts: Timeouts::default(),
+            timeouts,
         };
         let at = |trouble: String| Halt::Sentence(format!("{}: route {}: {trouble}", route.place, route.name));
         let sender: Arc<dyn Sender> = match &route.kind {
