@@ -4,7 +4,7 @@
 //! site accepts for now.
 
 use super::{ReportError, escape, evidence};
-use crate::explain::span;
+use crate::explain::{alternatives, span};
 use crate::model::{Judged, JudgedProbe, Outcome, RunInfo};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use std::{collections::BTreeMap, fmt::Write, time::Duration};
@@ -89,7 +89,7 @@ fn told(probe: &JudgedProbe, mut status: TestCaseStatus) -> TestCaseStatus {
     let flags: String = probe.flags.iter().map(|flag| format!(", {flag}")).collect();
     let message = format!(
         "{waived}expected {}, measured {}{flags}{late}",
-        probe.expected.join(" or "),
+        alternatives(&probe.expected),
         probe.verdict
     );
     status.set_message(&*escape(&message));
