@@ -6,7 +6,7 @@
     reason = "the texts are short, and `write!` would make each line ignore an error that cannot be"
 )]
 
-use crate::explain::{alternatives, interval, span};
+use crate::explain::{alternatives, interval};
 use crate::model::{Attempt, Dsn, DsnAction, JudgedProbe, Member, SightingRecord, Time, Tls};
 
 /// How many attempts, sightings and members are shown one by one.
@@ -23,7 +23,7 @@ pub fn lines(probe: &JudgedProbe) -> Vec<(&'static str, String)> {
     push_some(&mut lines, "seen", &probe.sightings, "sightings", |sighting| {
         sighting_line(sighting, day)
     });
-    push_some(&mut lines, "members", &probe.members, "members", |member| member_line(member));
+    push_some(&mut lines, "members", &probe.members, "members", member_line);
     if let Some(dsn) = &probe.dsn {
         dsn_lines(dsn, day, &mut lines);
     }
@@ -166,7 +166,7 @@ fn sighting_line(sighting: &SightingRecord, day: Option<Time>) -> String {
 }
 
 /// One member of a group, in a line.
-pub fn member_line(member: &Member) -> String {
+fn member_line(member: &Member) -> String {
     let mut text = format!("{}: {}", member.mailbox, member.verdict);
     for flag in &member.flags {
         text.push_str(", ");
@@ -217,12 +217,4 @@ fn clock(time: Time, day: Option<Time>) -> String {
     let same_day = day.is_some_and(|day| day.date_naive() == time.date_naive());
     time.format(if same_day { "%H:%M:%S%.3f" } else { "%Y-%m-%d %H:%M:%S%.3f" })
         .to_string()
-}
-
-/// How long a run took, or that it has not ended.
-pub fn took(started: Time, finished: Option<Time>) -> String {
-    finished.map_or_else(
-        || "which has not ended".to_owned(),
-        |finished| format!("in {}", span(crate::model::time::milliseconds(started, finished))),
-    )
 }

@@ -9,7 +9,8 @@ use super::paint::{BOLD, DIM, PLAIN, Span, outcome_sign, outcome_style};
 use super::rows::{self, Layout};
 use super::table::{self, Column, Fit, Row};
 use super::{Style, evidence, text};
-use crate::model::{Judged, JudgedProbe, Outcome, Verdict};
+use crate::explain::span;
+use crate::model::{Judged, JudgedProbe, Outcome, Verdict, time};
 use std::collections::BTreeMap;
 
 /// With more passed probes than this, they are counted by role and route instead.
@@ -268,7 +269,11 @@ fn headline(judged: &Judged) -> (Outcome, String) {
             if let Some(change) = &run.change {
                 sentence.push_str(&format!(" for {change}"));
             }
-            sentence.push_str(&format!(", {}", evidence::took(run.started_at, run.finished_at)));
+            sentence.push_str(&format!(", started {} UTC", run.started_at.format("%Y-%m-%d %H:%M:%S")));
+            sentence.push_str(&match run.finished_at {
+                Some(finished) => format!(", took {}", span(time::milliseconds(run.started_at, finished))),
+                None => ", not ended yet".to_owned(),
+            });
         }
         runs => {
             let ids: Vec<&str> = runs.iter().take(NAMED).map(|run| run.id.as_str()).collect();
@@ -286,22 +291,22 @@ fn headline(judged: &Judged) -> (Outcome, String) {
 
 /// The columns that say the same of every probe, and what they say: those that nobody needs, or those that can be said once.
 fn constant(judged: &Judged, unneeded: bool) -> Vec<(&'static str, String)> {
-    let columns: [(&str, fn(&JudgedProbe) -> &str); 4] = [
+    type Said = fn(&JudgedProbe) -> &str;
+    let columns: [(&str, Said); 4] = [
         ("Run", |probe| probe.run.as_str()),
         ("Case", rows::case),
         ("Message", |probe| &probe.message),
         ("Route", |probe| &probe.route),
     ];
-    let same = |(title, value): (&'static str, fn(&JudgedProbe) -> &str)| {
-        let first = judged.probes.first().map(value)?;
-        judged
-            .probes
-            .iter()
-            .all(|probe| value(probe) == first)
-            .then(|| (title, first.to_owned()))
-    };
-    let mut constant: Vec<(&str, String)> = columns.into_iter().filter_map(same).collect();
-    constant.retain(|(title, value)| (*title == "Run" || value.is_empty()) == unneeded);
+    let mut constant = Vec::new();
+    for (title, said) in columns {
+        let Some(first) = judged.probes.first().map(said) else { continue };
+        let always = judged.probes.iter().all(|probe| said(probe) == first);
+        // The one run stands in the headline.
+        if always && (title == "Run" || first.is_empty()) == unneeded {
+            constant.push((title, first.to_owned()));
+        }
+    }
     constant
 }
 
