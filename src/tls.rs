@@ -169,7 +169,8 @@ fn describe(connection: &rustls::ClientConnection, certificate: Result<(), Strin
 fn in_plain_words(error: io::Error) -> io::Error {
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>()).cloned();
     match tls {
-        Some(error) => io::Error::new(io::ErrorKind::InvalidData, reason(&error)),
+        Some(error) if lasts(&error) => io::Error::new(io::ErrorKind::InvalidData, reason(&error)),
+        Some(error) => io::Error::new(io::ErrorKind::ConnectionAborted, reason(&error)),
         None if error.kind() == io::ErrorKind::UnexpectedEof => {
             io::Error::new(error.kind(), "the server closed the connection during the TLS handshake")
         }
@@ -180,6 +181,15 @@ fn in_plain_words(error: io::Error) -> io::Error {
 /// Whether a handshake failed because the certificate did not hold, or the two sides share no way to speak: trying again would only repeat it.
 pub fn is_lasting(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput)
+}
+
+fn lasts(error: &TlsError) -> bool {
+    use rustls::AlertDescription::{HandshakeFailure, ProtocolVersion};
+    match error {
+        TlsError::InvalidCertificate(_) | TlsError::InvalidMessage(_) | TlsError::PeerIncompatible(_) => true,
+        TlsError::AlertReceived(alert) => matches!(alert, HandshakeFailure | ProtocolVersion),
+        _ => false,
+    }
 }
 
 /// Why TLS failed, in the words of an administrator.

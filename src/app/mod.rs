@@ -60,7 +60,10 @@ impl Code {
             Outcome::Unknown => (1, Self::Unknown),
             Outcome::Failed => (2, Self::Failed),
         };
-        outcomes.map(rank).max_by_key(|(rank, _)| *rank).map_or(Self::Passed, |(_, code)| code)
+        outcomes
+            .map(rank)
+            .max_by_key(|(rank, _)| *rank)
+            .map_or(Self::Passed, |(_, code)| code)
     }
 }
 
@@ -87,7 +90,13 @@ macro_rules! sentences {
         }
     })* };
 }
-sentences!(JournalError, StateError, crate::plan::PlanError, crate::report::ReportError, std::io::Error);
+sentences!(
+    JournalError,
+    StateError,
+    crate::plan::PlanError,
+    crate::report::ReportError,
+    std::io::Error
+);
 
 impl From<String> for Halt {
     fn from(sentence: String) -> Self {
@@ -115,7 +124,12 @@ pub fn main(cli: Cli) -> ExitCode {
     };
     // The clock rests on tokio's time, which belongs to a runtime.
     let clock = runtime.block_on(async { Clock::start() });
-    let desk = Desk { shared: cli.shared, clock, output: output.clone(), random: SystemRandom::new() };
+    let desk = Desk {
+        shared: cli.shared,
+        clock,
+        output: output.clone(),
+        random: SystemRandom::new(),
+    };
     let result = runtime.block_on(desk.act(cli.verb));
     // A resolver or a reader that still hangs must not keep the process.
     runtime.shutdown_background();
@@ -136,7 +150,7 @@ impl Desk {
     async fn act(mut self, verb: Verb) -> Result<Code, Halt> {
         match verb {
             Verb::Check { scenario } => self.check(scenario.as_deref()).await,
-            Verb::Plan { scenario } => self.plan(&scenario),
+            Verb::Plan { scenario } => self.plan(&scenario).await,
             Verb::Run { scenario } => self.run(&scenario).await,
             Verb::Watch => self.watch().await,
             Verb::Report { run } => self.report(&run),
@@ -158,17 +172,18 @@ impl Desk {
                 path.display()
             )));
         }
-        Ok(config::load_site(path)?)
+        Ok(config::read_site(path, &config::load(path)?)?)
     }
 
     /// A scenario, and the site that it is to run on: its own, or that of `--site`.
     fn scenario_and_site(&self, path: &Path) -> Result<(Scenario, Site), Halt> {
-        let mut scenario = config::load_scenario(path)?;
+        let text = config::load(path)?;
+        let mut scenario = config::read_scenario(path, &text)?;
         let site = match scenario.site.take() {
             Some(site) => site,
             None => self.site()?,
         };
-        config::check_scenario_on_site(&scenario, &site)?;
+        config::check_scenario_on_site(path, &text, &site)?;
         Ok((scenario, site))
     }
 
@@ -186,16 +201,23 @@ impl Desk {
     }
 
     /// The key of the tags: the site's shared one, or that of the state folder.
-    fn tag_key(&self, site: &Site) -> Result<TagKey, Halt> {
+    async fn tag_key(&self, site: &Site) -> Result<TagKey, Halt> {
         match &site.tag_key {
-            Some(source) => Ok(secrets::tag_key(source, &folder_of(&site.file), &environment).map_err(|error| format!("tag_key: {error}"))?),
+            Some(source) => {
+                let secret = secrets::resolve(source, &folder_of(&site.file), &environment).await;
+                Ok(secret
+                    .and_then(|secret| secrets::tag_key(&secret))
+                    .map_err(|error| format!("tag_key: {error}"))?)
+            }
             None => Ok(journal::tag_key(&self.state()?, self.random_bytes::<KEY_LENGTH>()?)?),
         }
     }
 
     fn random_bytes<const N: usize>(&self) -> Result<[u8; N], Halt> {
         let mut bytes = [0; N];
-        self.random.fill(&mut bytes).map_err(|_| Halt::Sentence("the system gives no random bytes".to_owned()))?;
+        self.random
+            .fill(&mut bytes)
+            .map_err(|_| Halt::Sentence("the system gives no random bytes".to_owned()))?;
         Ok(bytes)
     }
 }

@@ -26,7 +26,11 @@ impl Desk {
         if rows.is_empty() {
             self.output.remark("No run is stored yet. `mailflow run SCENARIO` makes one.");
         } else {
-            let text = table::plain(&["run", "started (UTC)", "scenario", "came to", "change"], &rows, self.output.style());
+            let text = table::plain(
+                &["run", "started (UTC)", "scenario", "came to", "change"],
+                &rows,
+                self.output.style(),
+            );
             self.output.print(text.as_bytes())?;
         }
         Ok(Code::Passed)
@@ -35,11 +39,25 @@ impl Desk {
     fn came_to(&self, journal: &Journal, plan: crate::model::Plan, finished: bool) -> Result<String, Halt> {
         let id = plan.run.id.clone();
         if !finished {
-            return Ok(if journal.is_held(&id) { "is running".to_owned() } else { "unfinished: `mailflow watch` goes on".to_owned() });
+            return Ok(if journal.is_held(&id) {
+                "is running".to_owned()
+            } else {
+                "unfinished: `mailflow watch` goes on".to_owned()
+            });
         }
         let (plan, events) = journal.load(id.as_str())?;
         let summary = judge(Arc::new(plan), &events).summary;
-        let counts = [("passed", summary.passed), ("failed", summary.failed), ("waived", summary.waived), ("unknown", summary.unknown)];
-        Ok(counts.iter().filter(|(_, count)| *count > 0).map(|(word, count)| format!("{count} {word}")).collect::<Vec<_>>().join(", "))
+        let counts = [
+            ("passed", summary.passed),
+            ("failed", summary.failed),
+            ("waived", summary.waived),
+            ("unknown", summary.unknown),
+        ];
+        Ok(counts
+            .iter()
+            .filter(|(_, count)| *count > 0)
+            .map(|(word, count)| format!("{count} {word}"))
+            .collect::<Vec<_>>()
+            .join(", "))
     }
 }

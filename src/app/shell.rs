@@ -3,15 +3,15 @@
 use super::{Code, Desk, Halt};
 use crate::{
     cli::{Cli, SchemaKind},
-    config::schema,
+    config::{FileKind, schema},
 };
 use clap::CommandFactory;
 
 impl Desk {
     pub(super) fn schema(&mut self, kind: SchemaKind) -> Result<Code, Halt> {
         let schema = match kind {
-            SchemaKind::Site => schema::site(),
-            SchemaKind::Scenario => schema::scenario(),
+            SchemaKind::Site => schema(FileKind::Site),
+            SchemaKind::Scenario => schema(FileKind::Scenario),
         };
         let mut text = serde_json::to_string_pretty(&schema).map_err(|error| error.to_string())?;
         text.push('\n');

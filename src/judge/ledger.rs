@@ -1,6 +1,8 @@
 //! The ledger of a run: its events, folded into what is known of each probe and of each mailbox.
 
-use crate::model::{Attempt, Copy, CopyId, Dsn, Event, MailboxName, Placement, Plan, Probe, ProbeId, Time, What, time};
+use super::record::{Gone, Record, Try};
+use crate::model::{CopyId, Dsn, Event, MailboxName, Plan, Probe, ProbeId, Time, What, time};
+use chrono::SubsecRound;
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
@@ -12,43 +14,9 @@ pub struct Ledger {
     index: HashMap<ProbeId, usize>,
     records: Vec<Record>,
     sights: HashMap<MailboxName, Sight>,
-    /// Whether the process that sent is gone: what it had not begun will never be sent.
-    resumed: bool,
+    /// When the process that works on the run now took it up from another.
+    taken_up: Option<Time>,
     stopped: Option<(Time, bool)>,
-}
-
-/// What is known of one probe.
-#[derive(Debug, Default)]
-pub(super) struct Record {
-    pub began: Option<Time>,
-    pub attempts: Vec<Try>,
-    /// Whether handing it over has ended.
-    pub over: bool,
-    pub copies: Vec<Held>,
-    pub notifications: Vec<Dsn>,
-    pub auto_replied: bool,
-    pub replied: bool,
-    /// When the last thing about it was news: a copy, or a failure notification.
-    pub last_news: Option<Time>,
-}
-
-#[derive(Debug)]
-pub(super) struct Try {
-    pub attempt: Attempt,
-    pub answered: bool,
-}
-
-/// A copy, and whether it is still there.
-#[derive(Debug)]
-pub(super) struct Held {
-    pub copy: Copy,
-    pub gone: Option<Gone>,
-}
-
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Gone {
-    pub last_present: Time,
-    pub noticed: Time,
 }
 
 /// What is known of the view into one mailbox.
@@ -56,10 +24,8 @@ pub(super) struct Gone {
 pub(super) struct Sight {
     /// The latest time such that every folder was looked at by commands sent then or later.
     pub looked: Option<Time>,
-    /// Since when, and why, it cannot be looked at.
-    pub blind: Option<(Time, String)>,
-    /// The last reason for blindness, kept for the report.
-    pub trouble: Option<String>,
+    /// Why it cannot be looked at now.
+    pub blind: Option<String>,
     pub opened: bool,
 }
 
@@ -74,8 +40,19 @@ impl Ledger {
             index,
             records,
             sights,
-            resumed: false,
+            taken_up: None,
             stopped: None,
+        }
+    }
+
+    /// From `at` on, another process works on the run, after the events so far. It sends nothing; it has no mailbox open yet; and what an
+    /// earlier process waited for is waited for anew, so that nothing is called unseen because nobody was there to look.
+    fn take_up(&mut self, at: Time) {
+        self.taken_up = Some(at);
+        self.stopped = None;
+        for sight in self.sights.values_mut() {
+            sight.opened = false;
+            sight.blind = None;
         }
     }
 
@@ -95,7 +72,12 @@ impl Ledger {
     }
 
     /// Takes one event in; the index of the probe that it is about, if any. An event about a probe that the plan does not know is dropped.
+    /// What a look brought to light (`Seen`, `Gone`) comes before its `Looked`.
     pub fn apply(&mut self, event: &Event) -> Option<usize> {
+        if matches!(self.stopped, Some((_, false))) && !matches!(event.what, What::Stopped { .. }) {
+            // Somebody goes on with it.
+            self.stopped = None;
+        }
         match &event.what {
             What::Baseline { mailbox, .. } => {
                 let sight = self.sights.entry(mailbox.clone()).or_default();
@@ -111,15 +93,11 @@ impl Ledger {
                 None
             }
             What::Blind { mailbox, reason } => {
-                let sight = self.sights.entry(mailbox.clone()).or_default();
-                let since = sight.blind.take().map_or(event.at, |(since, _)| since);
-                sight.blind = Some((since, reason.clone()));
-                sight.trouble = Some(reason.clone());
+                self.sights.entry(mailbox.clone()).or_default().blind = Some(reason.clone());
                 None
             }
             What::TakenUp => {
-                self.resumed = true;
-                self.stopped = None;
+                self.take_up(event.at);
                 None
             }
             What::Stopped { finished } => {
@@ -135,8 +113,12 @@ impl Ledger {
                 answered,
                 last,
             } => self.with(*probe, |record| {
+                let mut attempt = attempt.clone();
+                // The journal keeps milliseconds of these: a run read back must give the same report.
+                attempt.at = attempt.at.trunc_subsecs(3);
+                attempt.ended_at = attempt.ended_at.trunc_subsecs(3);
                 record.attempts.push(Try {
-                    attempt: attempt.clone(),
+                    attempt,
                     answered: *answered,
                 });
                 record.over |= *last;
@@ -156,9 +138,17 @@ impl Ledger {
                 }
             }),
             What::Returned { probe, dsn } => self.with(*probe, |record| {
-                if !record.notifications.contains(dsn) {
-                    record.notifications.push((**dsn).clone());
-                    record.last_news = record.last_news.max(Some(dsn.at));
+                let mut dsn = Dsn::clone(dsn);
+                dsn.at = dsn.at.trunc_subsecs(3);
+                // Read again by a process that took up the run: the first reading holds.
+                let known = |known: &Dsn| {
+                    Dsn {
+                        at: dsn.at,
+                        ..known.clone()
+                    } == dsn
+                };
+                if !record.notifications.iter().any(known) {
+                    record.notifications.push(dsn);
                 }
             }),
             What::Answered { probe, automatic, .. } => self.with(*probe, |record| {
@@ -187,7 +177,11 @@ impl Ledger {
     }
 
     pub(super) fn resumed(&self) -> bool {
-        self.resumed
+        self.taken_up.is_some()
+    }
+
+    pub(super) fn taken_up(&self) -> Option<Time> {
+        self.taken_up
     }
 
     /// When and how the run ended, if it has.
@@ -207,7 +201,7 @@ impl Ledger {
 
     /// The mailboxes that cannot be looked at now, with the reason.
     pub fn blind(&self) -> BTreeMap<String, String> {
-        let blind = |(name, sight): (&MailboxName, &Sight)| sight.blind.as_ref().map(|(_, reason)| (name.to_string(), reason.clone()));
+        let blind = |(name, sight): (&MailboxName, &Sight)| Some((name.to_string(), sight.blind.clone()?));
         self.sights.iter().filter_map(blind).collect()
     }
 
@@ -221,14 +215,23 @@ impl Ledger {
         self.records[index].over
     }
 
-    /// The copies of every probe in this mailbox that were there at last sight.
+    /// The copies of every probe in this mailbox that were there at last sight, each with the latest time at which it certainly was: when it
+    /// was seen first, or when the last complete look was sent, which would have missed it.
     pub fn copies_in(&self, mailbox: &MailboxName) -> Vec<(ProbeId, CopyId, Time)> {
+        let looked = self.looked(mailbox);
         let of_probe = |(probe, record): (&Probe, &Record)| {
             let held = record
                 .copies
                 .iter()
                 .filter(|held| held.gone.is_none() && held.copy.id.mailbox == *mailbox);
-            held.map(|held| (probe.id, held.copy.id.clone(), held.copy.at)).collect::<Vec<_>>()
+            held.map(|held| {
+                (
+                    probe.id,
+                    held.copy.id.clone(),
+                    looked.map_or(held.news, |looked| looked.max(held.news)),
+                )
+            })
+            .collect::<Vec<_>>()
         };
         self.plan.probes.iter().zip(&self.records).flat_map(of_probe).collect()
     }
@@ -237,6 +240,12 @@ impl Ledger {
     pub fn sent_at(&self, index: usize) -> Option<Time> {
         let record = &self.records[index];
         record.attempts.first().map(|tried| tried.attempt.at).or(record.began)
+    }
+
+    /// [`Ledger::sent_at`] of a probe that an attempt or a trace shows to have left; merely begun, it may not have.
+    pub(super) fn left_at(&self, index: usize) -> Option<Time> {
+        let record = &self.records[index];
+        self.sent_at(index).filter(|_| !record.attempts.is_empty() || record.has_traces())
     }
 
     /// When the probe is late.
@@ -262,68 +271,5 @@ impl Ledger {
         places.sort_unstable();
         places.dedup();
         places
-    }
-}
-
-impl Record {
-    fn see(&mut self, copy: &Copy) {
-        if let Some(held) = self.copies.iter_mut().find(|held| held.copy.id == copy.id) {
-            // Seen again, by a process that took up the run: the first bounds hold.
-            held.gone = None;
-        } else {
-            self.last_news = self.last_news.max(Some(copy.at));
-            self.copies.push(Held {
-                copy: copy.clone(),
-                gone: None,
-            });
-        }
-    }
-
-    /// The copies in `mailbox`.
-    pub fn copies_in<'a>(&'a self, mailbox: &'a MailboxName) -> impl Iterator<Item = &'a Held> {
-        self.copies.iter().filter(move |held| held.copy.id.mailbox == *mailbox)
-    }
-
-    /// Whether the next hop took it.
-    pub fn accepted(&self) -> Option<&Attempt> {
-        self.attempts
-            .last()
-            .filter(|tried| self.over && tried.answered && tried.attempt.reply.is_positive())
-            .map(|tried| &tried.attempt)
-    }
-
-    /// The final refusal, if it was refused.
-    pub fn refused(&self) -> bool {
-        self.over
-            && self
-                .attempts
-                .last()
-                .is_some_and(|tried| tried.answered && !tried.attempt.reply.is_positive())
-    }
-
-    /// Whether it may have been taken although nobody said so.
-    pub fn in_doubt(&self, resumed: bool) -> bool {
-        self.attempts.last().is_some_and(|tried| tried.attempt.in_doubt) || (resumed && self.began.is_some() && !self.over)
-    }
-
-    /// Whether nothing ever left, because the mail system could not be talked to.
-    pub fn unreachable(&self) -> bool {
-        self.over && self.attempts.last().is_some_and(|tried| !tried.answered && !tried.attempt.in_doubt)
-    }
-}
-
-impl Held {
-    pub fn is_present(&self) -> bool {
-        self.gone.is_none()
-    }
-
-    /// Whether both were certainly there at one moment.
-    pub fn overlaps(&self, other: &Self) -> bool {
-        let end = |held: &Self| held.gone.map_or(Time::MAX_UTC, |gone| gone.last_present);
-        self.copy.at <= end(other) && other.copy.at <= end(self)
-    }
-
-    pub fn placement(&self) -> Placement {
-        self.copy.placement
     }
 }

@@ -1,7 +1,7 @@
 //! What a probe still waits for. The loop asks this after each event; it never decides anything by itself.
 
-use super::{Ledger, ledger::Record};
-use crate::model::{DsnAction, MailboxName, Time, time};
+use super::Ledger;
+use crate::model::{Dsn, DsnAction, MailboxName, Time, time};
 use std::time::Duration;
 
 /// How long after the wanted time a watcher may stay silent before its mailbox counts as blind: far above every time-out that it has itself.
@@ -38,63 +38,55 @@ impl Ledger {
     pub fn stand(&self, index: usize, now: Time) -> Stand {
         let record = self.record(index);
         let Some(sent_at) = self.sent_at(index) else {
-            let state = "to be sent";
             return if self.resumed() {
                 Stand::Decided
             } else {
-                Stand::Waiting(Wait::without_end(state))
+                Stand::Waiting(Wait::without_end("to be sent"))
             };
         };
         if !record.over && !self.resumed() {
+            // It may arrive before the final reply is read.
             return Stand::Waiting(Wait {
-                outstanding: !record.attempts.is_empty(),
+                outstanding: true,
                 ..Wait::without_end("sending")
             });
         }
-        if record.copies.is_empty() && (record.refused() || record.unreachable()) {
-            return Stand::Decided;
-        }
-        if self.places(index).is_empty() {
+        let never_left = record.unreachable() && !record.has_traces();
+        if never_left || (record.refused() && self.arrived(index).is_empty()) || self.places(index).is_empty() {
             return Stand::Decided;
         }
         let probe = self.probe(index);
-        let settled = record.last_news.map(|news| time::later(news, probe.settle));
         let complete = self.is_complete(index);
         let give_up = time::later(sent_at, probe.give_up_after);
-        let target = if complete {
-            settled.unwrap_or(give_up)
-        } else {
-            settled.map_or(give_up, |settled| settled.max(give_up))
-        };
+        let settled = self.last_news(index).map(|news| time::later(news, probe.settle));
+        // Whatever has vanished may lie where a look has just passed by: only a look that begins later proves that it is nowhere.
+        let vanished = record.copies.iter().filter(|held| !self.is_present(index, held));
+        let vanished = vanished.filter_map(|held| held.gone.map(|gone| gone.noticed)).max();
+        let target = settled.max(vanished).max((!complete).then_some(give_up)).unwrap_or(give_up);
         self.wait_for_look(index, target, complete, now)
     }
 
     /// Waits for `target`, then for a look that began after it at every place that is not blind.
     fn wait_for_look(&self, index: usize, target: Time, complete: bool, now: Time) -> Stand {
         let grace = self.probe(index).settle;
+        // Nobody is late with a look before anybody was there to make it.
+        let from = self.taken_up().map_or(target, |taken_up| taken_up.max(target));
         let places = self.places(index);
         // A copy may also have been led astray: before the worst is said, every mailbox at hand is asked.
         let astray = self.plan().mailboxes.iter().filter(|name| !complete && !places.contains(name));
         let mut wake = None;
-        let mut missing = false;
         for mailbox in places.iter().copied().chain(astray) {
-            let sight = self.sight(mailbox);
-            if sight.and_then(|sight| sight.looked).is_some_and(|looked| looked >= target) {
+            if self.looked(mailbox) >= Some(target) {
                 continue;
             }
             // Blind: sight may come back within the grace; then it is decided without it.
-            let patience = if sight.is_some_and(|sight| sight.blind.is_some()) {
-                grace
-            } else {
-                SILENCE
-            };
-            let end = time::later(target, patience);
+            let blind = self.sight(mailbox).is_some_and(|sight| sight.blind.is_some());
+            let end = time::later(from, if blind { grace } else { SILENCE });
             if now < end {
-                missing = true;
                 wake = wake.max(Some(end));
             }
         }
-        if !missing {
+        if now >= target && wake.is_none() {
             return Stand::Decided;
         }
         let state = match (now < target, complete) {
@@ -112,24 +104,23 @@ impl Ledger {
         })
     }
 
-    /// Whether nothing more needs to come: each mailbox meant has had its copy or its refusal, or a quarantine holds the message.
+    /// Whether nothing more needs to come: each mailbox meant has had its copy or its refusal, or is missing one that a quarantine holds.
     fn is_complete(&self, index: usize) -> bool {
-        let record = self.record(index);
         let recipient = self.plan().recipient(self.probe(index));
-        let held = recipient
-            .quarantine
-            .mailboxes()
-            .iter()
-            .any(|mailbox| record.copies_in(mailbox).next().is_some());
-        let reached = |mailbox: &MailboxName| record.copies_in(mailbox).next().is_some() || self.failure_of(index, mailbox).is_some();
+        let held = self.quarantined(index).filter(|held| self.is_present(index, held)).count();
         if recipient.meant.is_empty() {
-            return held
-                || record
-                    .notifications
-                    .iter()
-                    .any(|dsn| matches!(dsn.action, DsnAction::Failed | DsnAction::Delivered));
+            return held > 0 || self.failure(index).is_some() || self.is_said_stored(index, None);
         }
-        held || recipient.meant.iter().all(reached)
+        let is_missing = |mailbox: &&MailboxName| !self.has_arrived(index, mailbox) && self.failure_of(index, mailbox).is_none();
+        recipient.meant.iter().filter(is_missing).count() <= held
+    }
+
+    /// When the last copy, or the last notification that is final, was news.
+    fn last_news(&self, index: usize) -> Option<Time> {
+        let record = self.record(index);
+        let is_final = |dsn: &&Dsn| matches!(dsn.action, DsnAction::Failed | DsnAction::Delivered);
+        let notices = record.notifications.iter().filter(is_final).map(|dsn| dsn.at);
+        record.copies.iter().map(|held| held.news).chain(notices).max()
     }
 }
 
@@ -143,15 +134,5 @@ impl Wait {
             look_everywhere: false,
             wake: None,
         }
-    }
-}
-
-impl Record {
-    /// Whether a notification says that it is on its way, only later.
-    pub fn is_delayed(&self) -> bool {
-        self.attempts
-            .iter()
-            .any(|tried| tried.answered && tried.attempt.reply.is_transient())
-            || self.notifications.iter().any(|dsn| dsn.action == DsnAction::Delayed)
     }
 }

@@ -7,6 +7,7 @@ use super::{
     reply::RawReply,
     session::Session,
 };
+use crate::model::Tls;
 use data_encoding::BASE64;
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
@@ -72,27 +73,41 @@ impl Credentials {
         BASE64.encode(text.as_bytes()).into()
     }
 
-    /// Everything that a server might echo and nobody may see: the secret, and what of it goes over the wire.
-    pub(super) fn unspeakable(&self) -> Vec<SecretString> {
-        let secret = match self {
+    fn secret(&self) -> &SecretString {
+        match self {
             Self::Password { password, .. } => password,
             Self::XOAuth2 { token, .. } => token,
-        };
-        let encoded = BASE64.encode(secret.expose_secret().as_bytes());
-        vec![secret.clone(), encoded.into(), self.initial()]
+        }
+    }
+
+    /// Everything that a server might echo and nobody may see: the secret, and what of it goes over the wire.
+    pub(super) fn unspeakable(&self) -> Vec<SecretString> {
+        let encoded = BASE64.encode(self.secret().expose_secret().as_bytes());
+        vec![self.secret().clone(), encoded.into(), self.initial()]
+    }
+}
+
+/// Whether a secret may go over a connection to another machine.
+fn safe_to_sign_in(tls: Option<&Tls>) -> Result<(), String> {
+    match tls {
+        None => Err("the connection is not encrypted, so no password was sent over it".to_owned()),
+        // Opportunistic TLS would give the password to whoever stands in the way.
+        Some(Tls { certificate: Err(why), .. }) => Err(format!("{why}, so no password was sent over the connection")),
+        Some(_) => Ok(()),
     }
 }
 
 /// Signs in on a session whose EHLO is done; says by which mechanism.
 pub(super) async fn sign_in(session: &mut Session, credentials: &Credentials, limit: Duration) -> Result<&'static str, Box<Failure>> {
     let trouble = |text: String| Failure::hopeless(Stage::Auth, text);
-    if !session.is_encrypted() && !session.is_loopback() {
-        return Err(trouble(
-            "the connection is not encrypted, so no password was sent over it".to_owned(),
-        ));
+    if !session.is_loopback() {
+        safe_to_sign_in(session.tls()).map_err(trouble)?;
     }
-    if credentials.user().contains('\0') || credentials.user().contains('\x01') {
-        return Err(trouble("the user's name holds a control character".to_owned()));
+    if [credentials.user(), credentials.secret().expose_secret()]
+        .iter()
+        .any(|text| text.contains(char::is_control))
+    {
+        return Err(trouble("the user's name or the secret holds a control character".to_owned()));
     }
     let Some(offered) = session.offers().auth.clone() else {
         return Err(trouble("the server offers no sign-in (AUTH) on this connection".to_owned()));
@@ -166,5 +181,28 @@ impl Dialogue<'_> {
         let mut reply = self.say("").await?;
         reply.lines.extend(why);
         Ok(reply)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_goes_only_where_nobody_else_can_read_it() {
+        let tls = |certificate| Tls {
+            version: "TLSv1.3".to_owned(),
+            cipher: "TLS_AES_128_GCM_SHA256".to_owned(),
+            certificate,
+        };
+        assert_eq!(
+            safe_to_sign_in(None),
+            Err("the connection is not encrypted, so no password was sent over it".to_owned())
+        );
+        assert_eq!(
+            safe_to_sign_in(Some(&tls(Err("the certificate has expired".to_owned())))),
+            Err("the certificate has expired, so no password was sent over the connection".to_owned())
+        );
+        assert_eq!(safe_to_sign_in(Some(&tls(Ok(())))), Ok(()));
     }
 }

@@ -106,6 +106,7 @@ fn destination(domain: &str, hosts: Vec<Asked>) -> Result<Destination, String> {
         match addresses {
             Ok(Found::Records(mut addresses)) if !addresses.is_empty() => {
                 addresses.sort_by_key(IpAddr::is_ipv4);
+                addresses.dedup();
                 usable.push(MailHost { name, addresses });
             }
             Ok(_) => {}
@@ -269,4 +270,100 @@ impl Directory {
 fn without_dot(name: &Name) -> String {
     let text = name.to_ascii();
     text.strip_suffix('.').unwrap_or(&text).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mx(records: &[(u16, &str)]) -> Found<Vec<Mx>> {
+        Found::Records(
+            records
+                .iter()
+                .map(|&(preference, host)| Mx {
+                    preference,
+                    host: host.to_owned(),
+                })
+                .collect(),
+        )
+    }
+
+    fn hosts(names: &[&str]) -> Candidates {
+        Candidates::Hosts(names.iter().map(|&name| name.to_owned()).collect())
+    }
+
+    #[test]
+    fn hosts_come_by_preference_and_equals_in_the_order_of_the_dns() {
+        assert_eq!(
+            candidates("d", mx(&[(20, "c"), (10, "b"), (10, "a"), (5, "z"), (30, "b")])),
+            hosts(&["z", "b", "a", "c"])
+        );
+        assert_eq!(candidates("d", Found::None), hosts(&["d"]));
+        assert_eq!(
+            candidates("d", mx(&[(0, ""), (10, "a")])),
+            hosts(&["a"]),
+            "a null MX beside others is a mistake"
+        );
+    }
+
+    #[test]
+    fn a_domain_may_say_for_good_that_it_takes_no_mail() {
+        for (mx, code, enhanced) in [(mx(&[(0, "")]), 556, "5.1.10"), (Found::NoSuchName, 550, "5.1.2")] {
+            let Candidates::Nowhere(reply) = candidates("d", mx) else {
+                panic!("there is no host")
+            };
+            assert_eq!(
+                (reply.code, reply.enhanced.as_deref(), reply.ours),
+                (Some(code), Some(enhanced), true)
+            );
+        }
+    }
+
+    #[test]
+    fn a_flood_of_hosts_is_bounded() {
+        let names: Vec<String> = (0..500).map(|number| number.to_string()).collect();
+        let records: Vec<(u16, &str)> = names.iter().map(|name| (1, name.as_str())).collect();
+        let Candidates::Hosts(hosts) = candidates("d", mx(&records)) else {
+            panic!("there are hosts")
+        };
+        assert_eq!(hosts.len(), HOSTS);
+    }
+
+    #[test]
+    fn one_usable_host_is_enough_and_doubt_is_no_refusal() {
+        let v4: IpAddr = Ipv4Addr::LOCALHOST.into();
+        let v6: IpAddr = Ipv6Addr::LOCALHOST.into();
+        let asked = |name: &str, found| (name.to_owned(), found);
+        let usable = destination(
+            "d",
+            vec![
+                asked("a", Err("no answer".to_owned())),
+                asked("b", Ok(Found::NoSuchName)),
+                asked("c", Ok(Found::Records(vec![v4, v6]))),
+            ],
+        );
+        let host = MailHost {
+            name: "c".to_owned(),
+            addresses: vec![v6, v4],
+        };
+        assert_eq!(usable, Ok(Destination::Hosts(vec![host])));
+        let doubt = destination("d", vec![asked("a", Err("no answer".to_owned())), asked("b", Ok(Found::None))]);
+        assert_eq!(doubt, Err("no answer".to_owned()));
+        for (name, enhanced) in [("d", "5.1.2"), ("a", "5.4.4")] {
+            let Ok(Destination::Nowhere(reply)) = destination("d", vec![asked(name, Ok(Found::None))]) else {
+                panic!("{name}")
+            };
+            assert_eq!(reply.enhanced.as_deref(), Some(enhanced));
+        }
+    }
+
+    #[test]
+    fn address_literals_are_read() {
+        assert_eq!(literal("[127.0.0.1]"), Some(Ok(Ipv4Addr::LOCALHOST.into())));
+        assert_eq!(literal("[ipv6:::1]"), Some(Ok(Ipv6Addr::LOCALHOST.into())));
+        assert_eq!(literal("b.example"), None);
+        for bad in ["[]", "[::1]", "[IPv6:127.0.0.1]", "[b.example]", "[é]"] {
+            assert!(literal(bad).is_some_and(|address| address.is_err()), "{bad}");
+        }
+    }
 }

@@ -8,6 +8,7 @@ mod ehlo;
 mod envelope;
 mod failure;
 mod mx;
+mod opening;
 mod pace;
 mod pool;
 mod reply;

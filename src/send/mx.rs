@@ -144,3 +144,27 @@ impl Sender for MxSender {
         self.client.close().await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_attempt_takes_the_next_host_and_begins_anew_after_the_last() {
+        let host = |name: &str| MailHost {
+            name: name.to_owned(),
+            addresses: vec![],
+        };
+        let hosts = [host("a"), host("b")];
+        let choice = |tries| choice(&hosts, tries).map(|(host, more)| (host.name.as_str(), more));
+        let chosen: Vec<_> = (0..4).filter_map(choice).collect();
+        assert_eq!(chosen, [("a", true), ("b", false), ("a", true), ("b", false)]);
+        assert_eq!(super::choice(&[], 0), None);
+    }
+
+    #[test]
+    fn a_domain_is_what_follows_the_last_at() {
+        assert_eq!(domain_of("\"a@b\"@c.example"), "c.example");
+        assert_eq!(domain_of("c.example"), "c.example");
+    }
+}

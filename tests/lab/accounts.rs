@@ -37,7 +37,7 @@ pub const MAILBOXES: [(&str, &str); 19] = [
     ("late-6s", "inbox, after an inner hop took six seconds to accept it"),
     (
         "delayed",
-        "inbox, after an inner hop deferred it for five seconds; the gateway sends a delayed DSN meanwhile",
+        "inbox, after an inner hop deferred it for seven seconds; the gateway sends a delayed DSN meanwhile",
     ),
     ("twice", "inbox, two copies"),
     (

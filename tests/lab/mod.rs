@@ -10,7 +10,7 @@
 //! it is done. Each lab has its own folder under `/tmp` and its own ports, touches nothing else, and ends with its process.
 //!
 //! What it can NOT show: loss by the network (all is loopback), clocks that differ (there is one), and a delayed-mail warning after
-//! hours (the gateways warn after three seconds).
+//! hours (the gateways warn after two seconds).
 //!
 //! Watching more than 128 mailboxes by IDLE needs `fs.inotify.max_user_instances` above that, or Dovecot polls every 30 s instead;
 //! the lab does not change the machine's limits.
@@ -28,6 +28,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread::sleep;
@@ -81,6 +82,8 @@ impl Lab {
             .arg(folder.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            // What interrupts or kills the test must leave the supervisor time to clean up.
+            .process_group(0)
             .spawn()
             .expect("tests/lab/supervise starts");
         let orders = supervisor.stdin.take();
@@ -175,6 +178,8 @@ impl Lab {
             file.write_all(lines.as_bytes()).expect("the list of mailboxes can be written");
         }
         self.order("mailboxes");
+        // Dovecot looks for a change of the list at most once in each second of the clock.
+        sleep(Duration::from_millis(1_100));
         accounts
     }
 

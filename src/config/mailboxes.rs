@@ -1,0 +1,305 @@
+//! The mailboxes of a site: those with names, those written in place, and those that the defaults give.
+
+use super::{
+    context::{Context, Fill},
+    endpoint::{self, Keys, SignInKeys, check_tenant},
+    mistakes::quoted,
+    read::{At, Named},
+    shapes::{FoldersShape, GraphShape, ImapShape, MailboxRef, MailboxShape, Quarantine},
+    source::Span,
+};
+use crate::model::{ImapAccess, Mailbox, MailboxAccess, MailboxName, Placement, QuarantinePolicy};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+/// All mailboxes so far.
+pub(super) struct Mailboxes<'a> {
+    list: Vec<Mailbox>,
+    by_name: HashMap<String, usize>,
+    /// The names under `mailboxes:`, those of faulty ones included.
+    declared: BTreeSet<&'a str>,
+    tenants: Vec<&'a str>,
+    default: Option<&'a At<MailboxRef>>,
+    peek_unsaid: HashSet<MailboxName>,
+    placement_unsaid: HashSet<MailboxName>,
+}
+
+impl<'a> Mailboxes<'a> {
+    /// Begins with those that have names.
+    pub(super) fn new(
+        context: &mut Context<'_>,
+        named: Option<&'a At<Named<MailboxShape>>>,
+        tenants: Vec<&'a str>,
+        default: Option<&'a At<MailboxRef>>,
+    ) -> Self {
+        let mut mailboxes = Self {
+            list: Vec::new(),
+            by_name: HashMap::new(),
+            declared: named.map(|named| named.names().collect()).unwrap_or_default(),
+            tenants,
+            default,
+            peek_unsaid: HashSet::new(),
+            placement_unsaid: HashSet::new(),
+        };
+        for (name, shape) in named.into_iter().flat_map(|named| named.values()) {
+            if matches!(name.as_str(), "none" | "unreadable" | "trace") {
+                let title = format!(
+                    "a mailbox cannot be called {}: the word has a meaning where mailboxes are named",
+                    quoted(name)
+                );
+                context.mistakes.note(name.span.clone(), title);
+            }
+            if let Some(mailbox) = mailboxes.build(context, shape, &name.span, &Fill::default(), Some(name)) {
+                mailboxes.insert(shape, mailbox);
+            }
+        }
+        // The default is checked even if nobody needs it.
+        if let Some(MailboxRef::Here(shape)) = default.map(|default| &default.value) {
+            let span = default.map(|default| default.span.clone()).unwrap_or_default();
+            mailboxes.build(context, shape, &span, &Fill::of_recipient("someone@contoso.example"), None);
+        }
+        mailboxes
+    }
+
+    /// Every mailbox, now that all uses are known.
+    pub(super) fn into_list(self) -> Vec<Mailbox> {
+        self.list
+    }
+
+    /// A sender's mailbox may be peeked into unless the site says otherwise: bounces that lost their headers are worth finding, and it holds little else.
+    pub(super) fn belongs_to_sender(&mut self, name: &MailboxName) {
+        if self.peek_unsaid.contains(name)
+            && let Some(mailbox) = self.find_mut(name)
+        {
+            mailbox.peek_bodies = true;
+        }
+    }
+
+    /// A mailbox that does nothing but hold mail is a quarantine, all of it.
+    pub(super) fn holds_only(&mut self, name: &MailboxName) {
+        if self.placement_unsaid.contains(name)
+            && let Some(mailbox) = self.find_mut(name)
+        {
+            mailbox.placement = Some(Placement::Quarantine);
+        }
+    }
+
+    fn find_mut(&mut self, name: &MailboxName) -> Option<&mut Mailbox> {
+        let index = *self.by_name.get(name.as_str())?;
+        self.list.get_mut(index)
+    }
+
+    /// The mailbox that is meant; no name means that there is none.
+    pub(super) fn resolve(&mut self, context: &mut Context<'_>, reference: &At<MailboxRef>) -> Option<MailboxName> {
+        match &reference.value {
+            MailboxRef::None => None,
+            MailboxRef::Here(shape) => self.in_place(context, shape, &reference.span),
+            MailboxRef::Name(name) => {
+                if self.is_declared(name) {
+                    return Some(MailboxName::from(name.as_str()));
+                }
+                self.dangling(context, name, &reference.span, &[]);
+                None
+            }
+        }
+    }
+
+    /// Whether a mailbox of this name stands under `mailboxes:`.
+    pub(super) fn is_declared(&self, name: &str) -> bool {
+        self.declared.contains(name)
+    }
+
+    /// Notes that no mailbox has this name.
+    pub(super) fn dangling(&self, context: &mut Context<'_>, name: &str, span: &Span, more: &[&str]) {
+        let title = format!("there is no mailbox {}", quoted(name));
+        let known = [self.declared.iter().copied().collect(), more.to_vec()].concat();
+        context.mistakes.dangling(span.clone(), title, name, known);
+    }
+
+    /// A mailbox written where it is used; it is called as its user is.
+    pub(super) fn in_place(&mut self, context: &mut Context<'_>, shape: &MailboxShape, span: &Span) -> Option<MailboxName> {
+        let mailbox = self.build(context, shape, span, &Fill::default(), None)?;
+        Some(self.insert(shape, mailbox))
+    }
+
+    /// The mailbox that the defaults give to an address; it is called as the address is.
+    pub(super) fn by_default(&mut self, context: &mut Context<'_>, address: &str) -> Option<MailboxName> {
+        let default = self.default?;
+        let MailboxRef::Here(shape) = &default.value else {
+            return self.resolve(context, default);
+        };
+        let name = At {
+            value: address.to_owned(),
+            span: default.span.clone(),
+        };
+        let mailbox = self.build(context, shape, &default.span, &Fill::of_recipient(address), Some(&name))?;
+        Some(self.insert(shape, mailbox))
+    }
+
+    /// Whether the defaults give mailboxes.
+    pub(super) fn has_default(&self) -> bool {
+        self.default.is_some_and(|default| !matches!(default.value, MailboxRef::None))
+    }
+
+    /// What a recipient's `quarantine:` comes to.
+    pub(super) fn quarantine(&mut self, context: &mut Context<'_>, said: Option<&At<Quarantine>>) -> QuarantinePolicy {
+        let Some(said) = said else { return QuarantinePolicy::Unsaid };
+        match &said.value {
+            Quarantine::None => QuarantinePolicy::None,
+            Quarantine::Unreadable => QuarantinePolicy::Unreadable,
+            Quarantine::Trace => {
+                context.not_yet_built(&said.span);
+                QuarantinePolicy::Unsaid
+            }
+            Quarantine::In(list) => QuarantinePolicy::Mailboxes(list.iter().filter_map(|one| self.resolve(context, one)).collect()),
+        }
+    }
+
+    /// Adds a mailbox. One that is the same in all but its place is shared; another of the same name gets the host behind it, or a number.
+    fn insert(&mut self, shape: &MailboxShape, mut mailbox: Mailbox) -> MailboxName {
+        let MailboxAccess::Imap(access) = &mailbox.access;
+        let base = mailbox.name.to_string();
+        let host = format!("{base} at {}", access.endpoint.host);
+        let numbered = (2..).map(|number| format!("{host} ({number})"));
+        for name in [base, host.clone()].into_iter().chain(numbered) {
+            let taken = self.by_name.get(&name).and_then(|index| self.list.get(*index));
+            if let Some(other) = taken {
+                if is_same(other, &mailbox) {
+                    return other.name.clone();
+                }
+                continue;
+            }
+            mailbox.name = MailboxName::from(name.as_str());
+            break;
+        }
+        let name = mailbox.name.clone();
+        if shape.peek.is_none() {
+            self.peek_unsaid.insert(name.clone());
+        }
+        if shape.placement.is_none() && mailbox.folders.is_empty() {
+            self.placement_unsaid.insert(name.clone());
+        }
+        self.by_name.insert(name.to_string(), self.list.len());
+        self.list.push(mailbox);
+        name
+    }
+
+    fn build(
+        &self,
+        context: &mut Context<'_>,
+        shape: &MailboxShape,
+        span: &Span,
+        fill: &Fill,
+        name: Option<&At<String>>,
+    ) -> Option<Mailbox> {
+        if let Some(graph) = &shape.graph {
+            check_graph(context, graph, &self.tenants);
+        }
+        if let Some(tenant) = &shape.trace {
+            check_tenant(context, tenant, &self.tenants);
+            context.not_yet_built(&tenant.span);
+        }
+        let outer = Keys {
+            connect: shape.connect.as_ref(),
+            tls: shape.tls.as_ref(),
+            ca: shape.ca.as_ref(),
+        };
+        let imap = shape.imap.as_ref()?;
+        let (access, user) = self.imap(context, imap, outer, fill)?;
+        Some(Mailbox {
+            name: MailboxName::from(name.map_or(user, |name| name.value.clone()).as_str()),
+            access: MailboxAccess::Imap(access),
+            folders: shape.folders.as_ref().map(|folders| named_folders(folders)).unwrap_or_default(),
+            placement: shape.placement.as_ref().map(|placement| placement.value),
+            peek_bodies: shape.peek.as_ref().is_some_and(|peek| peek.value),
+            place: context.place(span),
+        })
+    }
+
+    fn imap(&self, context: &mut Context<'_>, shape: &At<ImapShape>, outer: Keys<'_>, fill: &Fill) -> Option<(ImapAccess, String)> {
+        let keys = Keys {
+            connect: shape.connect.as_ref(),
+            tls: shape.tls.as_ref(),
+            ca: shape.ca.as_ref(),
+        };
+        let keys = keys.or(context, outer);
+        let url = shape.url.as_ref();
+        let endpoint = url.and_then(|url| endpoint::endpoint(context, &endpoint::IMAP, url, keys, !shape.faulty, fill));
+        let user = fill.text(context, shape.user.as_ref()?)?;
+        let own = SignInKeys {
+            user: Some(&user),
+            password: shape.password.as_ref(),
+            auth: shape.auth.as_ref(),
+            token: shape.token.as_ref(),
+            tenant: shape.tenant.as_ref(),
+            faulty: shape.faulty,
+        };
+        let Some(watcher) = &shape.watch_as else {
+            let sign_in = own.build(context, &shape.span, &self.tenants, fill)?;
+            let access = ImapAccess {
+                endpoint: endpoint?,
+                sign_in,
+                root: None,
+            };
+            return Some((access, user.value));
+        };
+        let needless = [
+            own.password.map(|at| &at.span),
+            own.token.map(|at| &at.span),
+            own.auth.map(|at| &at.span),
+            own.tenant.map(|at| &at.span),
+        ];
+        for span in needless.into_iter().flatten() {
+            context.mistakes.note(
+                span.clone(),
+                "the mailbox's own sign-in is not used where `watch_as` says who reads it",
+            );
+        }
+        let fill = fill.with_user(&user);
+        let keys = SignInKeys {
+            user: watcher.user.as_ref(),
+            password: watcher.password.as_ref(),
+            auth: watcher.auth.as_ref(),
+            token: watcher.token.as_ref(),
+            tenant: watcher.tenant.as_ref(),
+            faulty: watcher.faulty,
+        };
+        let sign_in = match &watcher.user {
+            Some(_) => keys.build(context, &watcher.span, &self.tenants, &fill),
+            None => None,
+        };
+        let root = match &watcher.root {
+            Some(root) => Some(fill.text(context, root)?.trim_end_matches('/').to_owned()),
+            None => None,
+        };
+        let access = ImapAccess {
+            endpoint: endpoint?,
+            sign_in: sign_in?,
+            root,
+        };
+        Some((access, user.value))
+    }
+}
+
+/// Refuses Graph, after its tenant was looked up.
+pub(super) fn check_graph(context: &mut Context<'_>, graph: &At<GraphShape>, tenants: &[&str]) {
+    if let Some(tenant) = &graph.tenant {
+        check_tenant(context, tenant, tenants);
+    }
+    context.not_yet_built(&graph.span);
+}
+
+fn named_folders(shape: &FoldersShape) -> BTreeMap<Placement, String> {
+    let all = [
+        (Placement::Inbox, &shape.inbox),
+        (Placement::Junk, &shape.junk),
+        (Placement::Quarantine, &shape.quarantine),
+        (Placement::Deleted, &shape.deleted),
+    ];
+    all.into_iter()
+        .filter_map(|(placement, name)| Some((placement, name.as_ref()?.value.clone())))
+        .collect()
+}
+
+fn is_same(one: &Mailbox, other: &Mailbox) -> bool {
+    one.access == other.access && one.folders == other.folders && one.placement == other.placement && one.peek_bodies == other.peek_bodies
+}

@@ -1,0 +1,320 @@
+//! Which bytes of a file must never be shown: the values of keys that hold secrets, and the user part of URLs.
+//!
+//! People paste passwords where they do not belong and misspell the key above them, so keys are matched generously, and all that stands after such
+//! a key is masked unless the tree proves it harmless. What it cannot see: a password under an innocent key, such as `name: hunter2`.
+
+use super::{
+    source::{Source, Span},
+    tree::{Key, Kind, Node},
+};
+
+/// What is shown instead. It does not betray the length.
+pub(super) const MASK: &str = "***";
+
+/// The spans to mask, in order and apart.
+#[derive(Debug, Default)]
+pub(super) struct Masks(Vec<Span>);
+
+impl Masks {
+    fn from_spans(mut spans: Vec<Span>) -> Self {
+        spans.retain(|span| !span.is_empty());
+        spans.sort_by_key(|span| span.start);
+        let mut merged: Vec<Span> = Vec::new();
+        for span in spans {
+            match merged.last_mut() {
+                Some(last) if span.start <= last.end => last.end = last.end.max(span.end),
+                _ => merged.push(span),
+            }
+        }
+        Self(merged)
+    }
+
+    /// The text of `window` with its secrets masked, and where `caret` is in it then. Inside a mask the caret covers the whole of it.
+    pub(super) fn apply(&self, source: &Source<'_>, window: &Span, caret: &Span) -> (String, Span) {
+        let mut shown = String::new();
+        let mut pieces = Vec::new();
+        let mut at = window.start;
+        let mut push = |span: Span, masked: bool| {
+            let start = shown.len();
+            shown.push_str(if masked { MASK } else { source.slice(&span) });
+            pieces.push((span, start..shown.len(), masked));
+        };
+        for mask in self.0.iter().filter(|mask| mask.end > window.start && mask.start < window.end) {
+            let (start, end) = (mask.start.max(window.start), mask.end.min(window.end));
+            push(at..start, false);
+            push(start..end, true);
+            at = end;
+        }
+        push(at..window.end, false);
+        let place = |offset: usize, is_end: bool| {
+            let piece = pieces.iter().find(|(span, _, _)| offset < span.end || is_end && offset <= span.end);
+            match piece {
+                Some((_, to, true)) if is_end => to.end,
+                Some((_, to, true)) => to.start,
+                Some((from, to, false)) => to.start + offset.saturating_sub(from.start),
+                None => shown.len(),
+            }
+        };
+        let start = place(caret.start, false);
+        let end = place(caret.end, true).max(start);
+        (shown, start..end)
+    }
+}
+
+/// Whether a key, however it is spelled, holds a secret.
+pub(super) fn is_sensitive(key: &str) -> bool {
+    const EXACT: [&str; 12] = [
+        "password",
+        "passwd",
+        "passphrase",
+        "pass",
+        "pwd",
+        "token",
+        "secret",
+        "tagkey",
+        "certificate",
+        "credentials",
+        "apikey",
+        "privatekey",
+    ];
+    const ENDINGS: [&str; 6] = ["password", "passwd", "secret", "token", "key", "credential"];
+    let plain: String = key
+        .chars()
+        .filter(|character| character.is_alphabetic())
+        .flat_map(char::to_lowercase)
+        .collect();
+    let near = |word: &str| {
+        let allowed = match word.len() {
+            0..=4 => 0,
+            5 => 1,
+            _ => 2,
+        };
+        plain.len() <= 40 && strsim::damerau_levenshtein(&plain, word) <= allowed
+    };
+    EXACT.iter().any(|word| near(word)) || ENDINGS.iter().any(|ending| plain.ends_with(ending))
+}
+
+/// Whether a word of running text makes what follows it suspect.
+fn is_suspect(word: &str) -> bool {
+    let lower = word.to_lowercase();
+    is_sensitive(word) || ["passw", "secret", "token", "credential"].iter().any(|part| lower.contains(part))
+}
+
+/// `text` with what stands between `://` and the last `@` masked.
+pub(super) fn without_userinfo(text: &str) -> String {
+    match userinfo(text) {
+        Some(span) => format!("{}{MASK}{}", &text[..span.start], &text[span.end..]),
+        None => text.to_owned(),
+    }
+}
+
+/// The user part of a URL: a password may hold any character, so it ends at the last `@`.
+fn userinfo(text: &str) -> Option<Span> {
+    let start = text.find("://")? + 3;
+    let end = text.rfind('@')?;
+    (start < end).then_some(start..end)
+}
+
+/// The masks of a file that could not be parsed: from a suspect word to the end of its line, and on while it may continue.
+pub(super) fn of_text(source: &Source<'_>) -> Masks {
+    let mut masks = Vec::new();
+    let mut open = 0_usize;
+    // Lines indented deeper than this belong to the suspect key above them.
+    let mut beneath = None;
+    for number in 0..source.lines() {
+        let line = source.line(number);
+        let text = source.slice(&line);
+        let indentation = text.len() - text.trim_start().len();
+        if beneath.is_some_and(|column| text.trim().is_empty() || indentation > column) {
+            masks.push(line.start + indentation..line.end);
+            continue;
+        }
+        beneath = None;
+        for byte in text.bytes() {
+            match byte {
+                b'{' | b'[' => open += 1,
+                b'}' | b']' => open = open.saturating_sub(1),
+                _ => {}
+            }
+        }
+        if let Some(word) = suspect_word(text) {
+            let from = word.end;
+            if open > 0 || text[from..].matches(['"', '\'']).count() % 2 == 1 {
+                // An open bracket or quote: nobody can tell where the value ends.
+                masks.push(line.start + from..source.text.len());
+                break;
+            }
+            masks.push(line.start + from..line.end);
+            beneath = Some(word.start);
+        } else if let Some(span) = userinfo(text) {
+            masks.push(line.start + span.start..line.start + span.end);
+        }
+    }
+    Masks::from_spans(masks)
+}
+
+fn suspect_word(text: &str) -> Option<Span> {
+    words(text).find(|word| is_suspect(&text[word.clone()]))
+}
+
+fn words(text: &str) -> impl Iterator<Item = Span> + '_ {
+    let is_part = |character: char| character.is_alphanumeric() || character == '_' || character == '-';
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let start = at + text.get(at..)?.find(is_part)?;
+        let end = text[start..]
+            .find(|character| !is_part(character))
+            .map_or(text.len(), |length| start + length);
+        at = end;
+        Some(start..end)
+    })
+}
+
+/// The masks of a file with this tree.
+pub(super) fn of_tree(source: &Source<'_>, root: &Node) -> Masks {
+    let mut walk = Walk {
+        source,
+        masks: Vec::new(),
+        scalars: Vec::new(),
+    };
+    walk.node(root);
+    walk.comments();
+    Masks::from_spans(walk.masks)
+}
+
+struct Walk<'a> {
+    source: &'a Source<'a>,
+    masks: Vec<Span>,
+    scalars: Vec<Span>,
+}
+
+impl Walk<'_> {
+    fn node(&mut self, node: &Node) {
+        match &node.kind {
+            Kind::Map(entries) => {
+                for (key, value) in entries {
+                    self.scalars.push(key.span.clone());
+                    if is_sensitive(&key.text) {
+                        self.secret(key, value);
+                    } else {
+                        self.node(value);
+                    }
+                }
+            }
+            Kind::List(entries) => entries.iter().for_each(|entry| self.node(entry)),
+            _ => {
+                self.scalars.push(node.span.clone());
+                let text = self.source.slice(&node.span);
+                if let Some(span) = userinfo(text) {
+                    self.masks.push(node.span.start + span.start..node.span.start + span.end);
+                }
+                if let Some(from) = after_assignment(text) {
+                    self.masks.push(node.span.start + from..node.span.end);
+                }
+            }
+        }
+    }
+
+    /// Masks all that stands after a key that holds a secret, except the words `env`, `file` and `command` and what looks like them.
+    fn secret(&mut self, key: &Key, value: &Node) {
+        let mut tokens = Tokens::default();
+        tokens.of(value);
+        if value.alias.is_some() {
+            self.masks.extend(tokens.hidden.iter().cloned());
+            self.masks
+                .push(key.span.end..self.end_of_value(value.alias.as_ref().map_or(key.span.end, |alias| alias.end)));
+            return;
+        }
+        let last = tokens
+            .hidden
+            .iter()
+            .chain(&tokens.shown)
+            .map(|span| span.end)
+            .max()
+            .unwrap_or(key.span.end);
+        self.scalars.extend(tokens.hidden.iter().chain(&tokens.shown).cloned());
+        let end = self.end_of_value(last.max(key.span.end));
+        // An anchor's name, a tag or a mistyped quote may be the secret as well: between the words that may be shown only punctuation stays.
+        let mut at = key.span.end;
+        tokens.shown.sort_by_key(|span| span.start);
+        for shown in tokens.shown.iter().chain(std::iter::once(&(end..end))) {
+            if shown.start >= at {
+                self.gap(at..shown.start);
+                at = shown.end;
+            }
+        }
+    }
+
+    fn gap(&mut self, gap: Span) {
+        let is_punctuation = |character: char| character.is_whitespace() || ":{}[],-\"'".contains(character);
+        let text = self.source.slice(&gap);
+        let trimmed = text.trim_matches(is_punctuation);
+        let start = gap.start + (text.len() - text.trim_start_matches(is_punctuation).len());
+        self.masks.push(start..start + trimmed.len());
+    }
+
+    /// Where a value that seems to end at `end` may really end: at the next comma or bracket, or with the line.
+    fn end_of_value(&self, end: usize) -> usize {
+        let line = self.source.line(self.source.line_of(end));
+        let rest = self.source.slice(&(end..line.end));
+        end + rest.find([',', '}', ']']).or_else(|| rest.find(" #")).unwrap_or(rest.len())
+    }
+
+    /// In comments, what follows a suspect word and a colon or an equals sign.
+    fn comments(&mut self) {
+        self.scalars.sort_by_key(|span| span.start);
+        for number in 0..self.source.lines() {
+            let line = self.source.line(number);
+            let text = self.source.slice(&line);
+            let start = text
+                .match_indices('#')
+                .map(|(at, _)| line.start + at)
+                .find(|&at| !self.is_in_scalar(at));
+            if let Some(start) = start {
+                let comment = self.source.slice(&(start..line.end));
+                if let Some(from) = after_assignment(comment) {
+                    self.masks.push(start + from..line.end);
+                }
+                if let Some(span) = userinfo(comment) {
+                    self.masks.push(start + span.start..start + span.end);
+                }
+            }
+        }
+    }
+
+    fn is_in_scalar(&self, offset: usize) -> bool {
+        let after = self.scalars.partition_point(|span| span.start <= offset);
+        after > 0 && self.scalars.get(after - 1).is_some_and(|span| offset < span.end)
+    }
+}
+
+/// In running text: where the value begins that `password:` or `token=` announces.
+fn after_assignment(text: &str) -> Option<usize> {
+    words(text).find_map(|word| {
+        let rest = text[word.end..].trim_start_matches(['"', '\'', ' ']);
+        (is_suspect(&text[word.clone()]) && rest.starts_with([':', '='])).then(|| text.len() - rest.len() + 1)
+    })
+}
+
+/// The scalars and keys of a secret's value, apart by whether they may be shown.
+#[derive(Default)]
+struct Tokens {
+    shown: Vec<Span>,
+    hidden: Vec<Span>,
+}
+
+impl Tokens {
+    fn of(&mut self, node: &Node) {
+        match &node.kind {
+            Kind::Map(entries) => {
+                for (key, value) in entries {
+                    let known = super::mistakes::nearest(&key.text, &["env", "file", "command"]).is_some();
+                    if known { &mut self.shown } else { &mut self.hidden }.push(key.span.clone());
+                    self.of(value);
+                }
+            }
+            Kind::List(entries) => entries.iter().for_each(|entry| self.of(entry)),
+            _ => self.hidden.push(node.span.clone()),
+        }
+    }
+}

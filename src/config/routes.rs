@@ -1,0 +1,210 @@
+//! The routes of a site, and the values of `{domain.NAME}` that they use.
+
+use super::{
+    context::{Context, Fill, domain_names},
+    endpoint::{self, Keys, SignInKeys, is_host},
+    mailboxes::check_graph,
+    mistakes::quoted,
+    read::{At, Named},
+    shapes::{MxShape, RouteShape, SmtpShape},
+    words::TlsWord,
+};
+use crate::model::{MxRoute, Route, RouteKind, SmtpRoute, TlsMode};
+use std::collections::BTreeMap;
+
+/// How many connections a route holds at once unless it says otherwise: few enough for every gateway's default limits.
+const CONNECTIONS: u16 = 4;
+
+type Domains = Named<Named<String>>;
+
+/// What routes refer to.
+pub(super) struct Known<'a> {
+    pub(super) senders: Vec<&'a str>,
+    pub(super) tenants: Vec<&'a str>,
+    pub(super) domains: Option<&'a At<Domains>>,
+}
+
+/// The routes that could be read; the site's only one is its default.
+pub(super) fn build(context: &mut Context<'_>, named: &At<Named<RouteShape>>, known: &Known<'_>) -> Vec<Route> {
+    if named.0.is_empty() {
+        context.mistakes.note(named.span.clone(), "a site needs at least one route");
+    }
+    let mut default: Option<u32> = None;
+    let mut routes = Vec::new();
+    for (name, shape) in named.values() {
+        if let Some(said) = shape.default.as_ref().filter(|said| said.value) {
+            if let Some(line) = default {
+                let mistake = context.mistakes.note(said.span.clone(), "a second route with `default: true`");
+                mistake.label(format!("the first is in line {line}"));
+            } else {
+                default = Some(context.source.line_number(said.span.start));
+            }
+        }
+        routes.extend(route(context, name, shape, known));
+    }
+    if let ([only], 1) = (routes.as_mut_slice(), named.0.len()) {
+        only.default = true;
+    }
+    routes
+}
+
+fn route(context: &mut Context<'_>, name: &At<String>, shape: &At<RouteShape>, known: &Known<'_>) -> Option<Route> {
+    if let Some(sender) = shape.sender.as_ref().filter(|sender| !known.senders.contains(&sender.as_str())) {
+        let title = format!("there is no sender {}", quoted(sender));
+        context
+            .mistakes
+            .dangling(sender.span.clone(), title, sender, known.senders.iter().copied());
+    }
+    if let Some(graph) = &shape.graph {
+        check_graph(context, graph, &known.tenants);
+    }
+    let outer = Keys {
+        connect: shape.connect.as_ref(),
+        tls: shape.tls.as_ref(),
+        ca: shape.ca.as_ref(),
+    };
+    let kind = match (&shape.smtp, &shape.mx) {
+        (Some(smtp), _) => RouteKind::Smtp(self::smtp(context, smtp, outer, known)?),
+        (None, Some(mx)) => RouteKind::Mx(self::mx(context, mx, outer)?),
+        (None, None) => return None,
+    };
+    Some(Route {
+        name: name.value.clone(),
+        kind,
+        sender: shape
+            .sender
+            .as_ref()
+            .map(|sender| sender.value.clone())
+            .or_else(|| known.senders.first().map(|&name| name.into()))?,
+        default: shape.default.as_ref().is_some_and(|said| said.value),
+        connections: shape.connections.as_ref().map_or(CONNECTIONS, |connections| connections.as_u16()),
+        rate: shape.rate.as_ref().map(|rate| rate.value),
+        place: context.place(&name.span),
+    })
+}
+
+fn smtp(context: &mut Context<'_>, shape: &At<SmtpShape>, outer: Keys<'_>, known: &Known<'_>) -> Option<SmtpRoute> {
+    let keys = Keys {
+        connect: shape.connect.as_ref(),
+        tls: shape.tls.as_ref(),
+        ca: shape.ca.as_ref(),
+    };
+    let keys = keys.or(context, outer);
+    let sign_in = SignInKeys {
+        user: shape.user.as_ref(),
+        password: shape.password.as_ref(),
+        auth: shape.auth.as_ref(),
+        token: shape.token.as_ref(),
+        tenant: shape.tenant.as_ref(),
+        faulty: shape.faulty,
+    };
+    let any = sign_in.any();
+    let built = if any {
+        sign_in.build(context, &shape.span, &known.tenants, &Fill::default())
+    } else {
+        None
+    };
+    let url = shape.url.as_ref()?;
+    let endpoint = endpoint::endpoint(context, &endpoint::SMTP, url, keys, any && !shape.faulty, &Fill::of_route());
+    for text in [Some(url), keys.connect].into_iter().flatten() {
+        check_domain_values(context, text, known.domains);
+    }
+    if any && built.is_none() {
+        return None;
+    }
+    Some(SmtpRoute {
+        endpoint: endpoint?,
+        sign_in: built,
+    })
+}
+
+/// Checks that a text's `{domain.NAME}` have a value somewhere, and that all of those values are hosts.
+fn check_domain_values(context: &mut Context<'_>, text: &At<String>, domains: Option<&At<Domains>>) {
+    let names = domain_names(text);
+    let values = || {
+        domains
+            .into_iter()
+            .flat_map(|domains| domains.values())
+            .flat_map(|(_, values)| values.values())
+    };
+    for name in &names {
+        if !values().any(|(known, _)| known.as_str() == *name) {
+            let title = format!(
+                "no domain has a value {} for {}",
+                quoted(name),
+                quoted(&format!("{{domain.{name}}}"))
+            );
+            let known: Vec<&str> = values()
+                .map(|(known, _)| known.as_str())
+                .collect::<std::collections::BTreeSet<_>>()
+                .into_iter()
+                .collect();
+            context.mistakes.dangling(text.span.clone(), title, name, known);
+        }
+    }
+    for (name, value) in values().filter(|(name, _)| names.contains(&name.as_str())) {
+        let filled = text.replace(&format!("{{domain.{}}}", name.value), value);
+        // Alone between `://` or the beginning and a port or the end, the value must be a host by itself.
+        let is_whole = filled.split("://").last().is_some_and(|rest| rest.starts_with(value.as_str()));
+        let fits = if is_whole {
+            is_host(value)
+        } else {
+            value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte))
+        };
+        if !fits {
+            let title = format!(
+                "expected a host for {}, found {}",
+                quoted(&format!("{{domain.{}}}", name.value)),
+                quoted(value)
+            );
+            context.mistakes.note(value.span.clone(), title);
+        }
+    }
+}
+
+fn mx(context: &mut Context<'_>, shape: &At<MxShape>, outer: Keys<'_>) -> Option<MxRoute> {
+    if let Some(connect) = outer.connect {
+        let mistake = context.mistakes.note(
+            connect.span.clone(),
+            "`connect` means nothing for `mx`: the DNS says where to connect",
+        );
+        mistake.help("`resolver` chooses the DNS server that is asked");
+    }
+    let inner = Keys {
+        connect: None,
+        tls: shape.tls.as_ref(),
+        ca: shape.ca.as_ref(),
+    };
+    let keys = inner.or(context, Keys { connect: None, ..outer });
+    let resolver = match &shape.resolver {
+        Some(text) => Some(endpoint::resolver(context, text)?),
+        None => None,
+    };
+    Some(MxRoute {
+        resolver,
+        port: shape.port.as_ref().map_or(25, |port| port.as_u16()),
+        tls: match keys.tls.map(|word| word.value) {
+            Some(TlsWord::Required) => TlsMode::Required,
+            Some(TlsWord::None) => TlsMode::None,
+            Some(TlsWord::Opportunistic) | None => TlsMode::Opportunistic,
+        },
+        ca: endpoint::ca(context, keys.ca)?,
+    })
+}
+
+/// The values by domain, in lower case.
+pub(super) fn domain_values(context: &mut Context<'_>, domains: Option<&At<Domains>>) -> BTreeMap<String, BTreeMap<String, String>> {
+    let mut all = BTreeMap::new();
+    for (domain, values) in domains.into_iter().flat_map(|domains| domains.values()) {
+        let values = values
+            .values()
+            .map(|(name, value)| (name.value.clone(), value.value.clone()))
+            .collect();
+        if all.insert(domain.to_ascii_lowercase(), values).is_some() {
+            context
+                .mistakes
+                .note(domain.span.clone(), format!("the domain {} stands twice", quoted(domain)));
+        }
+    }
+    all
+}
