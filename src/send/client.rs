@@ -87,7 +87,6 @@ impl Client {
     }
 
     /// The record of a failure; `host` stands for the host if none was connected to.
-    #[expect(clippy::result_large_err, reason = "the result of `Sender::send`")]
     pub fn ended(&self, mut failure: Failure, began: Time, host: &str, more_hosts: bool) -> Result<Answer, Trouble> {
         failure.reply.text = self.scrubbed(&failure.reply.text);
         failure.into_outcome((began, self.clock.now()), host, more_hosts)
