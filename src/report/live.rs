@@ -124,6 +124,8 @@ impl<W: Write> Live<W> {
             out.push_str(&match progress.phase {
                 Phase::Opening => format!("opening {}\n", frame::counted(progress.mailboxes, "mailbox", "mailboxes")),
                 Phase::Running => format!("sending {}\n", frame::counted(progress.probes, "probe", "probes")),
+                Phase::TakenUp => format!("taking up {}; nothing is sent\n", frame::counted(progress.probes, "probe", "probes")),
+                Phase::Stopping => "stopping, once the attempts under way have ended\n".to_owned(),
                 Phase::Ended => format!("ended after {elapsed}\n"),
             });
             self.said_at = Some(progress.at);

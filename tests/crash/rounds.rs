@@ -166,7 +166,7 @@ fn take_up(desk: &Desk, world: &dyn World, killed: &[Killed], random: &mut Rando
 }
 
 /// 0 if all passed, 3 if something is unknown: nothing else may come out here.
-fn code(judged: &Judged) -> i32 {
+pub fn code(judged: &Judged) -> i32 {
     if judged.probes.iter().all(|probe| probe.outcome == Outcome::Passed) { 0 } else { 3 }
 }
 
@@ -197,13 +197,13 @@ impl Killed {
 
 /// Which probes the journal knows as begun, and which as handed over.
 #[derive(Default)]
-struct Begun {
-    all: BTreeSet<ProbeId>,
-    over: BTreeSet<ProbeId>,
+pub struct Begun {
+    pub all: BTreeSet<ProbeId>,
+    pub over: BTreeSet<ProbeId>,
 }
 
 impl Begun {
-    fn of(events: &[Event]) -> Self {
+    pub fn of(events: &[Event]) -> Self {
         let all = events.iter().filter_map(|event| if let What::Began { probe } = event.what { Some(probe) } else { None });
         let over = events.iter().filter_map(|event| if let What::Attempted { probe, last: true, .. } = event.what { Some(probe) } else { None });
         Self {
@@ -214,7 +214,7 @@ impl Begun {
 }
 
 /// Every probe of a run against what the journal held at the kill and what lies in the mailboxes.
-fn compare(judged: &Judged, begun: &Begun, copies: &Copies, context: &str) {
+pub fn compare(judged: &Judged, begun: &Begun, copies: &Copies, context: &str) {
     for probe in &judged.probes {
         let places = copies.get(&probe.message_id).map(Vec::as_slice).unwrap_or_default();
         let own = [format!("{} INBOX", probe.recipient)];
