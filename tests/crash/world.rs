@@ -4,7 +4,7 @@
 use crate::{
     lab::{
         Lab,
-        accounts::{PASSWORD, SENDER, WATCHER_PASSWORD},
+        accounts::{CATCH_ALL, INSIDER, PASSWORD, QUARANTINE, SENDER, WATCHER_PASSWORD},
     },
     process::Desk,
 };
@@ -114,9 +114,13 @@ impl World for Real {
         &["submission", "gateway-a", "gateway-b"]
     }
 
-    /// Whatever lies in any mailbox of the store, with or without a run that knows it.
+    /// Whatever lies in the mailboxes and where mail may be led astray to, with or without a run that knows it.
     fn copies(&self, _: &[Plan]) -> Copies {
-        let found = self.lab.doveadm(&["-f", "json", "fetch", "-A", "user mailbox hdr.message-id", "ALL"]);
+        let mailboxes = self.recipients.iter().map(String::as_str).chain([QUARANTINE, CATCH_ALL, INSIDER, SENDER]);
+        let list = tempfile::NamedTempFile::new().unwrap();
+        fs::write(&list, mailboxes.map(|address| format!("{address}\n")).collect::<String>()).unwrap();
+        let list = list.path().to_str().unwrap();
+        let found = self.lab.doveadm(&["-f", "json", "fetch", "-F", list, "user mailbox hdr.message-id", "ALL"]);
         let found: Vec<BTreeMap<String, String>> = serde_json::from_str(&found).unwrap();
         let mut copies = Copies::new();
         // Notifications come back to the sender, with a Message-ID of their own.
