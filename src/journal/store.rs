@@ -7,7 +7,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::mpsc,
+    sync::{Arc, OnceLock, mpsc},
     thread,
     time::Duration,
 };
@@ -43,8 +43,8 @@ pub enum JournalError {
         /// What was asked for.
         asked: String,
     },
-    /// The writer is gone: an earlier error ended it.
-    #[error("the journal's writer has stopped after an error")]
+    /// There is no thread to write it.
+    #[error("the journal has no writer: its thread could not be started, or has panicked")]
     Stopped,
     /// A living process works on the run.
     #[error("run {0} is held by a living process")]
@@ -179,7 +179,9 @@ impl Journal {
         let connection = self.connect()?;
         let read = || {
             let mut statement = connection.prepare("SELECT plan, finished, site FROM runs ORDER BY started_at, id")?;
-            let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?, row.get::<_, String>(2)?)))?;
+            let rows = statement.query_map([], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?, row.get::<_, String>(2)?))
+            })?;
             rows.collect::<Result<Vec<_>, _>>()
         };
         let rows = read().map_err(|error| self.trouble(&error))?;
@@ -254,19 +256,26 @@ struct Row {
 pub struct RunLog {
     rows: Option<mpsc::Sender<Row>>,
     writer: Option<thread::JoinHandle<()>>,
+    /// What ended the writer.
+    failure: Arc<OnceLock<JournalError>>,
     _lock: RunLock,
 }
 
 impl RunLog {
     fn start(journal: Journal, connection: Connection, run: RunId, lock: RunLock, next: i64) -> Self {
         let (rows, queue) = mpsc::channel();
-        let writer = thread::Builder::new()
-            .name("journal".to_owned())
-            .spawn(move || write_all(&journal, connection, &run, &queue, next));
+        let failure = Arc::new(OnceLock::new());
+        let failed = Arc::clone(&failure);
+        let writer = thread::Builder::new().name("journal".to_owned()).spawn(move || {
+            if let Err(error) = write_all(&journal, connection, &run, &queue, next) {
+                let _ = failed.set(error);
+            }
+        });
         // Without a thread every write answers `Stopped`, and so nothing is sent.
         Self {
             rows: Some(rows),
             writer: writer.ok(),
+            failure,
             _lock: lock,
         }
     }
@@ -285,7 +294,10 @@ impl Log for RunLog {
     async fn write(&self, event: &Event) -> Result<(), JournalError> {
         let (written, answer) = oneshot::channel();
         self.send(event, Some(written));
-        answer.await.unwrap_or(Err(JournalError::Stopped))
+        // Without an answer an earlier row has ended the writer.
+        answer
+            .await
+            .unwrap_or_else(|_| Err(self.failure.get().cloned().unwrap_or(JournalError::Stopped)))
     }
 
     fn note(&self, event: &Event) {
@@ -303,22 +315,26 @@ impl Drop for RunLog {
 }
 
 /// Commits what has gathered, then tells those who wait; ends at the first error, since a hole in the journal must not be followed by sending.
-fn write_all(journal: &Journal, mut connection: Connection, run: &RunId, queue: &mpsc::Receiver<Row>, mut next: i64) {
+fn write_all(
+    journal: &Journal,
+    mut connection: Connection,
+    run: &RunId,
+    queue: &mpsc::Receiver<Row>,
+    mut next: i64,
+) -> Result<(), JournalError> {
     while let Ok(first) = queue.recv() {
         let mut batch = vec![first];
         batch.extend(queue.try_iter().take(BATCH - 1));
         let outcome = commit(&mut connection, run, &batch, next).map_err(|error| journal.trouble(&error));
         next += i64::try_from(batch.len()).unwrap_or_default();
-        let failed = outcome.is_err();
         for row in batch {
             if let Some(written) = row.written {
                 let _ = written.send(outcome.clone());
             }
         }
-        if failed {
-            return;
-        }
+        outcome?;
     }
+    Ok(())
 }
 
 fn commit(connection: &mut Connection, run: &RunId, batch: &[Row], next: i64) -> Result<(), rusqlite::Error> {
