@@ -74,6 +74,8 @@ enum Halt {
     Mistakes(Box<Diagnostics>),
     /// One sentence, with a hint where there is one.
     Sentence(String),
+    /// The same, of a run that could not go on: something may have been sent, and `watch` can finish it.
+    Stopped(String),
 }
 
 impl From<Diagnostics> for Halt {
@@ -142,6 +144,10 @@ pub fn main(cli: Cli) -> ExitCode {
         Err(Halt::Sentence(sentence)) => {
             output.error(&sentence);
             Code::Refused.into()
+        }
+        Err(Halt::Stopped(sentence)) => {
+            output.error(&sentence);
+            Code::Interrupted.into()
         }
     }
 }

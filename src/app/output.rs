@@ -89,7 +89,7 @@ impl Output {
     }
 
     /// An error.
-    pub fn error(&mut self, sentence: &str) {
+    pub fn error(&self, sentence: &str) {
         let (on, off) = if self.color_errors { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };
         let _ = writeln!(io::stderr(), "{on}error:{off} {sentence}");
     }
@@ -99,25 +99,15 @@ impl Output {
         let _ = writeln!(io::stderr(), "{}", mistakes.render(self.color_errors));
     }
 
-    /// Writes the judged runs everywhere they are wanted.
-    pub fn publish(&self, judged: &mut Judged, targets: &[Target]) -> Result<(), super::Halt> {
+    /// Writes the judged runs everywhere they are wanted: where one place fails, the others have them all the same.
+    ///
+    /// # Errors
+    /// What failed.
+    pub fn publish(&self, judged: &mut Judged, targets: &[Target]) -> Result<(), Vec<String>> {
         for probe in &mut judged.probes {
             (probe.explanation, probe.remedy) = explain::explain(probe);
         }
-        for target in targets {
-            let bytes = report::render(
-                target.format,
-                judged,
-                &Style {
-                    color: target.file.is_none() && self.style.color,
-                    ..self.style
-                },
-            )?;
-            match &target.file {
-                Some(file) => write_file(file, &bytes)?,
-                None => self.print(&bytes)?,
-            }
-        }
+        let mut failed: Vec<String> = targets.iter().filter_map(|target| self.write(target, judged).err()).collect();
         let all_well = judged
             .probes
             .iter()
@@ -125,9 +115,25 @@ impl Output {
         let to_stdout = targets.iter().any(|target| target.file.is_none());
         let wanted = !(self.quiet && all_well);
         if wanted && !to_stdout {
-            self.print(&report::render(Format::Terminal, judged, &self.style)?)?;
+            let terminal = Target {
+                format: Format::Terminal,
+                file: None,
+            };
+            failed.extend(self.write(&terminal, judged).err());
         }
-        Ok(())
+        if failed.is_empty() { Ok(()) } else { Err(failed) }
+    }
+
+    fn write(&self, target: &Target, judged: &Judged) -> Result<(), String> {
+        let style = Style {
+            color: target.file.is_none() && self.style.color,
+            ..self.style
+        };
+        let bytes = report::render(target.format, judged, &style).map_err(|error| error.to_string())?;
+        match &target.file {
+            Some(file) => write_file(file, &bytes),
+            None => self.print(&bytes).map_err(|error| format!("the report cannot be written: {error}")),
+        }
     }
 }
 

@@ -19,7 +19,7 @@ impl Desk {
         let (scenario, site) = self.scenario_and_site(path)?;
         let key = self.tag_key(&site).await?;
         let (mut judged, interrupted) = self.measure(&site, &scenario, &key).await?;
-        self.conclude(&mut judged, &targets, interrupted.then(|| self.how_to_go_on(&site)))
+        Ok(self.conclude(&mut judged, &targets, interrupted.then(|| self.how_to_go_on(&site))))
     }
 
     /// Runs a scenario on a site, to the end or until interrupted.
@@ -88,25 +88,41 @@ impl Desk {
             stop,
             view: Box::new(move |progress| view.show(progress)),
         })
-        .await?;
+        .await
+        .map_err(|error| {
+            Halt::Stopped(format!(
+                "{error}\n  help: the run was stopped; once that is mended, `mailflow watch` finishes it"
+            ))
+        })?;
         Ok(summarize(&ledger, self.clock.now()))
     }
 
     /// Shows what came of it. `interrupted`: what to say of that, if it was.
-    pub(super) fn conclude(&self, judged: &mut Judged, targets: &[Target], interrupted: Option<String>) -> Result<Code, Halt> {
-        self.output.publish(judged, targets)?;
+    pub(super) fn conclude(&self, judged: &mut Judged, targets: &[Target], interrupted: Option<String>) -> Code {
+        let failed = self.output.publish(judged, targets).err().unwrap_or_default();
+        for sentence in &failed {
+            self.output.error(sentence);
+        }
         if let Some(sentence) = interrupted {
             self.output.insist(&sentence);
-            return Ok(Code::Interrupted);
+            return Code::Interrupted;
         }
-        Ok(Code::of(judged.probes.iter().map(|probe| probe.outcome)))
+        match Code::of(judged.probes.iter().map(|probe| probe.outcome)) {
+            // All is well, but somebody was not told.
+            Code::Passed if !failed.is_empty() => Code::Unknown,
+            code => code,
+        }
     }
 }
 
 impl Desk {
     /// What to say of a run that was interrupted.
     pub(super) fn how_to_go_on(&self, site: &Site) -> String {
-        let state = self.shared.state.as_ref().map(|state| format!(" --state {}", quoted(&state.to_string_lossy())));
+        let state = self
+            .shared
+            .state
+            .as_ref()
+            .map(|state| format!(" --state {}", quoted(&state.to_string_lossy())));
         format!(
             "Interrupted. To look for what was sent, and finish: mailflow watch --site {}{}\nIt sends nothing: what has not left by now never will.",
             quoted(&site.file),
