@@ -654,5 +654,14 @@ async fn what_a_killed_process_left_is_looked_for_and_never_sent_again() {
             .clone()
     };
     assert_eq!((flags("begun"), flags("never")), (vec![], vec![Flag::NotSent]));
+    let blind: Vec<_> = trial
+        .events()
+        .into_iter()
+        .filter(|event| matches!(event.what, What::Blind { .. }))
+        .collect();
+    assert!(
+        blind.is_empty(),
+        "no mailbox was called blind because it has no baseline to tell: {blind:?}"
+    );
     assert!(trial.world.tries.lock().unwrap().is_empty());
 }

@@ -6,6 +6,9 @@
 //!
 //! What it can NOT show: a power failure, in which what the disk had not yet written is lost too.
 
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
+#![expect(clippy::print_stderr, reason = "what the rounds came to is shown with --nocapture")]
+
 mod interrupt;
 #[path = "../lab/mod.rs"]
 mod lab;
@@ -26,7 +29,9 @@ fn alone() -> MutexGuard<'static, ()> {
 
 #[expect(clippy::disallowed_methods, reason = "tests hand the environment in")]
 fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} must be a number, not {text:?}")))
+    std::env::var(name).map_or(default, |text| {
+        text.parse().unwrap_or_else(|_| panic!("{name} must be a number, not {text:?}"))
+    })
 }
 
 fn rounds(default: u64) -> usize {

@@ -46,7 +46,20 @@ impl Desk {
     }
 
     pub fn start(&self, arguments: &[&str]) -> Process {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_mailflow"))
+        self.start_by(Command::new(env!("CARGO_BIN_EXE_mailflow")), arguments)
+    }
+
+    /// Runs to the end with no file of more than so many KiB.
+    pub fn limited(&self, kib: usize, arguments: &[&str]) -> (Plan, Ended) {
+        let mut shell = Command::new("bash");
+        let limit = format!("trap '' XFSZ; ulimit -f {kib}; exec \"$0\" \"$@\"");
+        shell.args(["-c", &limit, env!("CARGO_BIN_EXE_mailflow")]);
+        let ended = self.start_by(shell, arguments).end();
+        (self.newest().unwrap().0, ended)
+    }
+
+    fn start_by(&self, mut command: Command, arguments: &[&str]) -> Process {
+        let mut child = command
             .current_dir(self.path())
             .args(arguments)
             .args(["--state", "state", "--color", "never"])
@@ -87,7 +100,9 @@ impl Desk {
 
     /// Writes a file beside the site.
     pub fn write(&self, name: &str, text: &str) {
-        fs::write(self.path().join(name), text).unwrap();
+        let path = self.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
     }
 
     /// The text of a file beside the site.
@@ -98,7 +113,11 @@ impl Desk {
     /// A run that is killed once it has got so far.
     pub fn kill_when(&self, arguments: &[&str], reached: impl Fn(&Begun) -> bool) -> Plan {
         let mut process = self.start(arguments);
-        assert!(process.comes_to(|| self.newest().is_some_and(|(_, events)| reached(&Begun::of(&events)))), "{:?}", process.end());
+        assert!(
+            process.comes_to(|| self.newest().is_some_and(|(_, events)| reached(&Begun::of(&events)))),
+            "{:?}",
+            process.end()
+        );
         process.kill();
         self.newest().unwrap().0
     }
@@ -118,7 +137,11 @@ impl Desk {
 
     /// The run that started last, with its events so far.
     pub fn newest(&self) -> Option<(Plan, Vec<Event>)> {
-        let journal = self.state().join("journal.db").exists().then(|| Journal::open(&self.state()).unwrap())?;
+        let journal = self
+            .state()
+            .join("journal.db")
+            .exists()
+            .then(|| Journal::open(&self.state()).unwrap())?;
         match journal.load("last") {
             Err(JournalError::NoSuchRun { .. }) => None,
             newest => Some(newest.unwrap()),

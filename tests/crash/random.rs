@@ -1,4 +1,4 @@
-//! Pseudo-random numbers that a seed repeats (SplitMix64).
+//! Pseudo-random numbers that a seed repeats (`SplitMix64`).
 
 pub struct Random(u64);
 

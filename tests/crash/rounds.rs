@@ -41,7 +41,7 @@ enum Left {
     Nothing,
     /// Everything was decided before the kill came.
     Finished,
-    Open { plan: Plan, events: Vec<Event> },
+    Open(Box<Plan>, Vec<Event>),
 }
 
 /// What the rounds came to.
@@ -50,12 +50,26 @@ struct Tally {
     kills: BTreeMap<&'static str, usize>,
     verdicts: BTreeMap<&'static str, usize>,
     watches_killed: usize,
+    /// Message-IDs of probes that were called not sent.
+    never_sent: BTreeSet<String>,
 }
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let list = |counts: &BTreeMap<&str, usize>| counts.iter().map(|(what, count)| format!("{count} {what}")).collect::<Vec<_>>().join(", ");
-        write!(f, "killed {}; probes of these runs: {}; `watch` was killed {} times", list(&self.kills), list(&self.verdicts), self.watches_killed)
+        let list = |counts: &BTreeMap<&str, usize>| {
+            counts
+                .iter()
+                .map(|(what, count)| format!("{count} {what}"))
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        write!(
+            f,
+            "killed {}; probes of these runs: {}; `watch` was killed {} times",
+            list(&self.kills),
+            list(&self.verdicts),
+            self.watches_killed
+        )
     }
 }
 
@@ -66,8 +80,8 @@ pub fn kill_and_take_up(world: &dyn World, rounds: usize, seed: u64) {
     let mut tally = Tally::default();
     let mut round = 0;
     while round < rounds {
-        // Now and then several runs are left open before anybody takes them up.
-        let together = if random.below(5) == 0 { 2 } else { 1 }.min(rounds - round);
+        // Every other time two runs are left open before anybody takes them up.
+        let together = (1 + random.index(2)).min(rounds - round);
         let killed: Vec<Killed> = (0..together).map(|_| kill_one(&desk, world, &mut random)).collect();
         round += together;
         let moments: Vec<&Moment> = killed.iter().map(|killed| &killed.moment).collect();
@@ -78,6 +92,15 @@ pub fn kill_and_take_up(world: &dyn World, rounds: usize, seed: u64) {
     let copies = world.copies(&plans);
     let twice: Vec<_> = copies.iter().filter(|(_, places)| places.len() > 1).collect();
     assert!(twice.is_empty(), "seed {seed}: arrived twice in the end: {twice:?}");
+    let after_all: Vec<_> = tally
+        .never_sent
+        .iter()
+        .filter(|id| copies.get(*id).is_some_and(|places| !places.is_empty()))
+        .collect();
+    assert!(
+        after_all.is_empty(),
+        "seed {seed}: called not sent, and arrived after all: {after_all:?}"
+    );
     let known: BTreeSet<&String> = plans.iter().flat_map(|plan| &plan.probes).map(|probe| &probe.message_id).collect();
     let strange: Vec<_> = copies.iter().filter(|(id, _)| !known.contains(id)).collect();
     assert!(strange.is_empty(), "seed {seed}: no run knows of {strange:?}");
@@ -104,14 +127,17 @@ fn kill_one(desk: &Desk, world: &dyn World, random: &mut Random) -> Killed {
         process.linger(moment.pause);
     }
     let ended = process.kill();
-    assert!(ended.was_killed() || ended.code() == Some(0), "{moment:?}: it ended by itself: {ended:?}");
+    assert!(
+        ended.was_killed() || ended.code() == Some(0),
+        "{moment:?}: it ended by itself: {ended:?}"
+    );
     let left = match desk.runs().into_iter().nth(before) {
         None => Left::Nothing,
         Some((_, true)) => Left::Finished,
-        Some((plan, false)) => Left::Open {
-            events: desk.events(&plan),
-            plan,
-        },
+        Some((plan, false)) => {
+            let events = desk.events(&plan);
+            Left::Open(Box::new(plan), events)
+        }
     };
     Killed { moment, left }
 }
@@ -136,7 +162,12 @@ fn take_up(desk: &Desk, world: &dyn World, killed: &[Killed], random: &mut Rando
         tally.watches_killed += usize::from(watch.kill().was_killed());
     }
     let open: Vec<(&Plan, &[Event])> = killed.iter().filter_map(Killed::open).collect();
-    let unfinished: BTreeSet<String> = desk.runs().into_iter().filter(|(_, finished)| !finished).map(|(plan, _)| plan.run.id.to_string()).collect();
+    let unfinished: BTreeSet<String> = desk
+        .runs()
+        .into_iter()
+        .filter(|(_, finished)| !finished)
+        .map(|(plan, _)| plan.run.id.to_string())
+        .collect();
     let (judged, ended) = desk.report(&["watch"]);
     let taken_up: BTreeSet<String> = judged.runs.iter().map(|run| run.id.to_string()).collect();
     assert_eq!(taken_up, unfinished, "{context}: runs taken up\n{ended:?}");
@@ -148,32 +179,61 @@ fn take_up(desk: &Desk, world: &dyn World, killed: &[Killed], random: &mut Rando
         let context = format!("{context}, run {}", plan.run.id);
         assert_eq!(stored.probes.len(), RECIPIENTS, "{context}");
         let fresh: Vec<&JudgedProbe> = judged.probes.iter().filter(|probe| probe.run == plan.run.id).collect();
-        assert!(fresh.is_empty() || fresh.iter().copied().eq(&stored.probes), "{context}: the stored run is judged otherwise");
+        assert!(
+            fresh.is_empty() || fresh.iter().copied().eq(&stored.probes),
+            "{context}: the stored run is judged otherwise"
+        );
         compare(&stored, &Begun::of(events), &copies, &context);
         assert_eq!(told.code(), Some(code(&stored)), "{context}: exit code of `report`");
-        let sent = |events: &[Event]| events.iter().filter(|event| matches!(event.what, What::Began { .. } | What::Attempted { .. })).count();
-        assert_eq!(sent(&desk.events(plan)), sent(events), "{context}: something was sent after the kill");
+        let sent = |events: &[Event]| {
+            events
+                .iter()
+                .filter(|event| matches!(event.what, What::Began { .. } | What::Attempted { .. }))
+                .count()
+        };
+        assert_eq!(
+            sent(&desk.events(plan)),
+            sent(events),
+            "{context}: something was sent after the kill"
+        );
         for probe in &stored.probes {
-            let word = if probe.flags.contains(&Flag::NotSent) { "unknown and not sent" } else { probe.verdict.word() };
-            *tally.verdicts.entry(word).or_default() += 1;
+            let verdict = if probe.flags.contains(&Flag::NotSent) {
+                "unknown and not sent"
+            } else {
+                probe.verdict.word()
+            };
+            if probe.flags.contains(&Flag::NotSent) {
+                tally.never_sent.insert(probe.message_id.clone());
+            }
+            *tally.verdicts.entry(verdict).or_default() += 1;
         }
     }
     assert_eq!(ended.code(), Some(code(&judged)), "{context}: exit code of `watch`\n{ended:?}");
-    killed.iter().for_each(|killed| *tally.kills.entry(killed.phase()).or_default() += 1);
+    for killed in killed {
+        *tally.kills.entry(killed.phase()).or_default() += 1;
+    }
     let (nothing, ended) = desk.report(&["watch"]);
-    assert!(nothing.probes.is_empty() && nothing.runs.is_empty(), "{context}: left for a second watch: {:?}", nothing.runs);
+    assert!(
+        nothing.probes.is_empty() && nothing.runs.is_empty(),
+        "{context}: left for a second watch: {:?}",
+        nothing.runs
+    );
     assert_eq!(ended.code(), Some(0), "{context}: {ended:?}");
 }
 
 /// 0 if all passed, 3 if something is unknown: nothing else may come out here.
 pub fn code(judged: &Judged) -> i32 {
-    if judged.probes.iter().all(|probe| probe.outcome == Outcome::Passed) { 0 } else { 3 }
+    if judged.probes.iter().all(|probe| probe.outcome == Outcome::Passed) {
+        0
+    } else {
+        3
+    }
 }
 
 impl Killed {
     fn open(&self) -> Option<(&Plan, &[Event])> {
         match &self.left {
-            Left::Open { plan, events } => Some((plan, events)),
+            Left::Open(plan, events) => Some((plan, events)),
             _ => None,
         }
     }
@@ -183,7 +243,7 @@ impl Killed {
         match &self.left {
             Left::Nothing => "before the plan was stored",
             Left::Finished => "after the end",
-            Left::Open { events, .. } => {
+            Left::Open(_, events) => {
                 let begun = Begun::of(events);
                 match (begun.all.len(), begun.over.len()) {
                     (0, _) => "while opening mailboxes",
@@ -204,8 +264,20 @@ pub struct Begun {
 
 impl Begun {
     pub fn of(events: &[Event]) -> Self {
-        let all = events.iter().filter_map(|event| if let What::Began { probe } = event.what { Some(probe) } else { None });
-        let over = events.iter().filter_map(|event| if let What::Attempted { probe, last: true, .. } = event.what { Some(probe) } else { None });
+        let all = events.iter().filter_map(|event| {
+            if let What::Began { probe } = event.what {
+                Some(probe)
+            } else {
+                None
+            }
+        });
+        let over = events.iter().filter_map(|event| {
+            if let What::Attempted { probe, last: true, .. } = event.what {
+                Some(probe)
+            } else {
+                None
+            }
+        });
         Self {
             all: all.collect(),
             over: over.collect(),
@@ -221,7 +293,9 @@ pub fn compare(judged: &Judged, begun: &Begun, copies: &Copies, context: &str) {
         let not_sent = probe.flags.contains(&Flag::NotSent);
         let right = match probe.verdict {
             Verdict::Inbox => places == own && !not_sent && probe.outcome == Outcome::Passed && probe.copies == 1,
-            Verdict::Unknown => places.is_empty() && probe.reason.is_some() && !probe.explanation.is_empty() && probe.outcome == Outcome::Unknown,
+            Verdict::Unknown => {
+                places.is_empty() && probe.reason.is_some() && !probe.explanation.is_empty() && probe.outcome == Outcome::Unknown
+            }
             _ => false,
         };
         let begun_right = not_sent != begun.all.contains(&probe.id) && (!begun.over.contains(&probe.id) || probe.verdict == Verdict::Inbox);
