@@ -199,7 +199,7 @@ fn routes_of<'a>(site: &'a Site, round: &Case, only: &[Subset]) -> Result<Vec<&'
 
 /// The host of a named route for this recipient. `None` if its domain lacks a value that the route needs: then the route does not serve it.
 #[expect(clippy::option_option, reason = "no host (mx) differs from not served")]
-fn hop_of(site: &Site, route: &Route, recipient: &Recipient) -> Option<Option<(String, Option<String>)>> {
+fn hop_of(site: &Site, route: &Route, recipient: &Recipient) -> Option<Option<Hop>> {
     match &route.kind {
         RouteKind::Mx(_) => Some(None),
         RouteKind::Smtp(smtp) => {
@@ -213,23 +213,26 @@ fn hop_of(site: &Site, route: &Route, recipient: &Recipient) -> Option<Option<(S
     }
 }
 
-/// Every next hop of a site once: the route, the host with the address to connect to instead, and a recipient that it serves.
-pub fn hops(site: &Site) -> Vec<(String, Option<(String, Option<String>)>, String)> {
+/// The host of a named route, and the address to connect to instead.
+pub type Hop = (String, Option<String>);
+
+/// Every next hop of a site once: the route, the host (none straight to MX) and a recipient that it serves.
+pub fn hops(site: &Site) -> Vec<(String, Option<Hop>, String)> {
     let mut found = BTreeMap::new();
     for route in &site.routes {
         for recipient in &site.recipients {
             if let Some(hop) = hop_of(site, route, recipient) {
                 // Straight to MX it is the domain that decides where to.
-                let target = hop.as_ref().map_or_else(|| recipient.domain(), |(host, _)| host.clone());
+                let domain = hop.is_none().then(|| recipient.domain());
                 found
-                    .entry((route.name.clone(), target))
-                    .or_insert((hop, recipient.address.clone()));
+                    .entry((route.name.clone(), hop, domain))
+                    .or_insert_with(|| recipient.address.clone());
             }
         }
     }
     found
         .into_iter()
-        .map(|((route, _), (hop, recipient))| (route, hop, recipient))
+        .map(|((route, hop, _), recipient)| (route, hop, recipient))
         .collect()
 }
 
