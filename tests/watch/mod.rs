@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file compiles this for itself and uses a part of it")]
 
+pub mod fake;
+
 use mailflow::{
     clock::Clock,
     evidence::Recognizer,
@@ -219,6 +221,12 @@ impl Desk {
                 return event;
             }
         }
+    }
+
+    /// Waits for any event.
+    pub async fn until_new(&mut self) {
+        let event = timeout(PATIENCE, self.events.recv()).await.ok().flatten();
+        self.heard.push(event.expect("something happens"));
     }
 
     /// Waits until each of these mailboxes has said its baseline.
