@@ -24,7 +24,9 @@ fn alone() -> MutexGuard<'static, ()> {
 
 #[expect(clippy::disallowed_methods, reason = "tests hand the environment in")]
 fn number(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} must be a number, not {text:?}")))
+    std::env::var(name).map_or(default, |text| {
+        text.parse().unwrap_or_else(|_| panic!("{name} must be a number, not {text:?}"))
+    })
 }
 
 fn rounds(default: u64) -> usize {

@@ -99,7 +99,11 @@ impl Desk {
 
     /// The run that started last, with its events so far.
     pub fn newest(&self) -> Option<(Plan, Vec<Event>)> {
-        let journal = self.state().join("journal.db").exists().then(|| Journal::open(&self.state()).unwrap())?;
+        let journal = self
+            .state()
+            .join("journal.db")
+            .exists()
+            .then(|| Journal::open(&self.state()).unwrap())?;
         journal.load("last").ok()
     }
 
