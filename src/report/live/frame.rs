@@ -60,7 +60,8 @@ fn head(progress: &Progress, width: usize) -> Line {
             progress.mailboxes,
             format!("{} of {} open", progress.open, counted(progress.mailboxes, "mailbox", "mailboxes")),
         ),
-        Phase::Running | Phase::Ended => {
+        Phase::Stopping => (progress.sent, progress.probes, "stopping, once the attempts under way have ended".to_owned()),
+        Phase::Running | Phase::TakenUp | Phase::Ended => {
             let decided = decided(progress);
             (
                 decided,
@@ -122,7 +123,7 @@ pub fn status(progress: &Progress) -> String {
             progress.open,
             counted(progress.mailboxes, "mailbox", "mailboxes")
         ),
-        Phase::Running | Phase::Ended => {
+        Phase::Running | Phase::TakenUp | Phase::Stopping | Phase::Ended => {
             format!(
                 "{elapsed}: {} of {} decided, {} sent",
                 decided(progress),
