@@ -62,7 +62,13 @@ fn once(when: impl Fn(&str) -> bool + Send + Sync + 'static, act: impl Fn() -> A
 
 /// A server that does `text` instead of answering the first fetch of headers, and behaves afterwards: blind with `reason`, then the probe.
 async fn survives(text: &'static str, closes: bool, reason: &str) {
-    let act = move || if closes { Act::Last(text.to_owned()) } else { Act::Instead(text.to_owned()) };
+    let act = move || {
+        if closes {
+            Act::Last(text.to_owned())
+        } else {
+            Act::Instead(text.to_owned())
+        }
+    };
     let fake = Fake::start(once(|command| command.contains("PEEK[HEADER]"), act)).await;
     let mut desk = Desk::new(&[MAILBOX]);
     desk.start(watcher(&fake), HashMap::new());
@@ -89,9 +95,14 @@ async fn bombs_garbage_and_cuts_end_a_connection_and_nothing_else() {
         "the server's answer has a message without a date of arrival",
     )
     .await;
-    survives("* BYE [ALERT]è tired\r\n", true, "the server ended the connection: �� tired").await;
+    survives("* BYE [ALERT]è tired\r\n", true, "the server ended the connection: � tired").await;
     survives("", true, "the server closed the connection").await;
-    survives("* 1 FETCH (UID 1 BODY[HEADER]<0> {100}\r\nabc", true, "the server closed the connection in the middle of an answer").await;
+    survives(
+        "* 1 FETCH (UID 1 BODY[HEADER]<0> {100}\r\nabc",
+        true,
+        "the server closed the connection in the middle of an answer",
+    )
+    .await;
     survives("+ go on\r\n", false, "the server asks for more where nothing is to come").await;
 }
 
@@ -100,7 +111,12 @@ async fn an_endless_line_and_endless_nesting_are_cut_off() {
     let line: &'static str = Box::leak(format!("* OK {}", "x".repeat(2_000_000)).into_boxed_str());
     survives(line, false, "a line of the server's answer does not end").await;
     let nesting: &'static str = Box::leak(format!("* 1 FETCH (BODYSTRUCTURE {}\r\n", "(".repeat(500_000)).into_boxed_str());
-    survives(nesting, false, "the server's answer is nested deeper than anything that was asked for").await;
+    survives(
+        nesting,
+        false,
+        "the server's answer is nested deeper than anything that was asked for",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -135,7 +151,14 @@ async fn noise_between_the_answers_is_harmless() {
 #[tokio::test]
 async fn idle_that_is_refused_or_cut_off_is_no_loss() {
     for refusal in ["TAG NO not here\r\n", "TAG BAD what\r\n", "TAG OK that was it\r\n"] {
-        let fake = Fake::start(move |_, command| if command == "IDLE" { Act::Instead(refusal.to_owned()) } else { Act::Behave }).await;
+        let fake = Fake::start(move |_, command| {
+            if command == "IDLE" {
+                Act::Instead(refusal.to_owned())
+            } else {
+                Act::Behave
+            }
+        })
+        .await;
         let mut desk = Desk::new(&[MAILBOX]);
         desk.start(watcher(&fake), HashMap::new());
         desk.baselines(&[MAILBOX]).await;
@@ -158,7 +181,18 @@ async fn idle_that_is_refused_or_cut_off_is_no_loss() {
 
 #[tokio::test]
 async fn uids_that_are_void_cost_no_copy_and_make_none() {
-    let fake = Fake::start(|_, _| Act::Behave).await;
+    // Whenever its numbers change, the server ends the connections that know the old ones.
+    let epoch = Arc::new(AtomicUsize::new(1));
+    let now = Arc::clone(&epoch);
+    let fake = Fake::start(move |connection, command| {
+        let outdated = connection < now.load(Ordering::SeqCst) && command != "GREETING";
+        if outdated {
+            Act::Last("* BYE renumbered\r\n".to_owned())
+        } else {
+            Act::Behave
+        }
+    })
+    .await;
     let mut desk = Desk::new(&[MAILBOX, "second@contoso.example", "third@contoso.example"]);
     fake.deliver("Subject: old\r\n\r\nold\r\n".to_owned());
     desk.start(watcher(&fake), HashMap::new());
@@ -173,12 +207,17 @@ async fn uids_that_are_void_cost_no_copy_and_make_none() {
         for (uid, _) in &mut world.inbox {
             *uid += 3_000_000_000;
         }
+        epoch.store(2, Ordering::SeqCst);
     }
     fake.deliver(desk.message(1));
     desk.look(MAILBOX).await;
     let later = desk.seen(1, MAILBOX).await;
     assert!(later.id.key.starts_with("8:30000000"), "{later:?}");
-    assert_eq!((desk.copies(0), desk.copies(1)), (1, 1), "the first copy is the same one under another UID");
+    assert_eq!(
+        (desk.copies(0), desk.copies(1)),
+        (1, 1),
+        "the first copy is the same one under another UID"
+    );
     {
         // And again, backwards, under the same UIDVALIDITY: it must not do that, but it does.
         let mut world = fake.world();
@@ -186,6 +225,7 @@ async fn uids_that_are_void_cost_no_copy_and_make_none() {
             *uid -= 2_999_999_000;
         }
         world.inbox.remove(1);
+        epoch.store(3, Ordering::SeqCst);
     }
     fake.deliver(desk.message(2));
     let first = desk.probe(0).id;
@@ -193,7 +233,10 @@ async fn uids_that_are_void_cost_no_copy_and_make_none() {
     desk.look(MAILBOX).await;
     desk.seen(2, MAILBOX).await;
     let gone = desk.until(|what| matches!(what, What::Gone { probe, .. } if *probe == first)).await;
-    assert!(matches!(gone.what, What::Gone { copy: id, .. } if id == copy.id), "under the name by which it was told");
+    assert!(
+        matches!(gone.what, What::Gone { copy: id, .. } if id == copy.id),
+        "under the name by which it was told"
+    );
     desk.stop().await;
 }
 
@@ -224,12 +267,18 @@ async fn a_copy_that_is_removed_is_gone() {
     fake.world().inbox.clear();
     let gone = desk.until(|what| matches!(what, What::Gone { .. })).await;
     let What::Gone {
-        last_present, noticed, copy, ..
+        last_present,
+        noticed,
+        copy,
+        ..
     } = gone.what
     else {
         panic!("only that was waited for");
     };
-    assert!(copy == seen.id && seen.at <= last_present && last_present <= noticed, "{seen:?} {last_present} {noticed}");
+    assert!(
+        copy == seen.id && seen.at <= last_present && last_present <= noticed,
+        "{seen:?} {last_present} {noticed}"
+    );
     desk.stop().await;
 }
 
@@ -238,7 +287,9 @@ async fn a_refused_login_is_told_in_the_servers_words_without_the_secret() {
     let fake = Fake::start(|_, command| {
         if command.starts_with("AUTHENTICATE") {
             let echoed = command.rsplit(' ').next().unwrap_or_default();
-            Act::Instead(format!("TAG NO [AUTHENTICATIONFAILED] {PASSWORD} ({echoed}) is wrong\u{1b}[31m\r\n"))
+            Act::Instead(format!(
+                "TAG NO [AUTHENTICATIONFAILED] {PASSWORD} ({echoed}) is wrong\u{1b}[31m\r\n"
+            ))
         } else {
             Act::Behave
         }
@@ -256,7 +307,11 @@ async fn a_refused_login_is_told_in_the_servers_words_without_the_secret() {
     let heard = desk.stop().await;
     let refused = "the server refuses the login of billing@contoso.example: [AUTHENTICATIONFAILED] *** (***) is wrong [31m";
     assert_eq!(reasons(&heard), [refused, refused]);
-    assert!(!heard.iter().any(|event| matches!(event.what, What::Baseline { .. } | What::Looked { .. })));
+    assert!(
+        !heard
+            .iter()
+            .any(|event| matches!(event.what, What::Baseline { .. } | What::Looked { .. }))
+    );
     assert_eq!(fake.world().connections, 1, "accounts are locked after a few attempts");
 }
 
@@ -283,7 +338,14 @@ async fn a_server_that_hangs_is_left() {
 async fn a_mailbox_that_opens_late_is_searched_by_date() {
     let open = Arc::new(AtomicBool::new(false));
     let gate = Arc::clone(&open);
-    let fake = Fake::start(move |_, _| if gate.load(Ordering::SeqCst) { Act::Behave } else { Act::Last("* BYE not yet\r\n".to_owned()) }).await;
+    let fake = Fake::start(move |_, _| {
+        if gate.load(Ordering::SeqCst) {
+            Act::Behave
+        } else {
+            Act::Last("* BYE not yet\r\n".to_owned())
+        }
+    })
+    .await;
     let mut desk = Desk::new(&[MAILBOX]);
     desk.start(watcher(&fake), HashMap::new());
     desk.until(|what| matches!(what, What::Blind { .. })).await;
@@ -293,7 +355,10 @@ async fn a_mailbox_that_opens_late_is_searched_by_date() {
     desk.seen(0, MAILBOX).await;
     desk.until(|what| matches!(what, What::Looked { .. })).await;
     let heard = desk.stop().await;
-    assert!(!heard.iter().any(|event| matches!(event.what, What::Baseline { .. })), "it would be none");
+    assert!(
+        !heard.iter().any(|event| matches!(event.what, What::Baseline { .. })),
+        "it would be none"
+    );
 }
 
 #[tokio::test]
@@ -304,7 +369,9 @@ async fn foreign_messages_are_left_alone() {
     desk.baselines(&[MAILBOX]).await;
     desk.send();
     for number in 0..50 {
-        fake.deliver(format!("From: <boss@contoso.example>\r\nSubject: secret {number}\r\n\r\nYour rise is approved.\r\n"));
+        fake.deliver(format!(
+            "From: <boss@contoso.example>\r\nSubject: secret {number}\r\n\r\nYour rise is approved.\r\n"
+        ));
     }
     fake.deliver(desk.message(0));
     desk.seen(0, MAILBOX).await;
@@ -313,7 +380,11 @@ async fn foreign_messages_are_left_alone() {
     assert!(!format!("{heard:?}").contains("secret"));
     let world = fake.world();
     let bodies: Vec<_> = world.commands.iter().filter(|command| command.contains("PEEK[]")).collect();
-    assert_eq!(bodies, ["UID FETCH 51 (UID BODY.PEEK[]<0.26214400>)"], "only what carries a verified tag is fetched");
+    assert_eq!(
+        bodies,
+        ["UID FETCH 51 (UID BODY.PEEK[]<0.26214400>)"],
+        "only what carries a verified tag is fetched"
+    );
     for forbidden in ["STORE", "SELECT", "EXPUNGE", "COPY", "MOVE", "APPEND", "RFC822 ", "BODY["] {
         assert!(!world.commands.iter().any(|command| command.contains(forbidden)), "{forbidden}");
     }
@@ -321,10 +392,19 @@ async fn foreign_messages_are_left_alone() {
 
 #[tokio::test]
 async fn what_a_gateway_stripped_is_found_by_the_servers_search_or_by_a_peek() {
-    let bare = |desk: &Desk| format!("From: <gateway@contoso.example>\r\nSubject: wrapped\r\n\r\n{}\r\n", desk.probe(0).tag);
+    let bare = |desk: &Desk| {
+        format!(
+            "From: <gateway@contoso.example>\r\nSubject: wrapped\r\n\r\n{}\r\n",
+            desk.probe(0).tag
+        )
+    };
     // The search finds it.
     let fake = Fake::start(|_, command| {
-        if command.contains("TEXT \"") { Act::First("* SEARCH 1\r\n".to_owned()) } else { Act::Behave }
+        if command.contains("TEXT \"") {
+            Act::First("* SEARCH 1\r\n".to_owned())
+        } else {
+            Act::Behave
+        }
     })
     .await;
     let mut desk = Desk::new(&[MAILBOX]);
@@ -338,7 +418,14 @@ async fn what_a_gateway_stripped_is_found_by_the_servers_search_or_by_a_peek() {
     assert!(fetched(&fake, "UID FETCH 1 (UID BODY.PEEK[]<0.262144>)") && fetched(&fake, "UID FETCH 1 (UID BODY.PEEK[]<0.26214400>)"));
 
     // The search is refused: in a mailbox of a sender, bodies are peeked at.
-    let fake = Fake::start(|_, command| if command.contains("SEARCH") { Act::Instead("TAG NO never\r\n".to_owned()) } else { Act::Behave }).await;
+    let fake = Fake::start(|_, command| {
+        if command.contains("SEARCH") {
+            Act::Instead("TAG NO never\r\n".to_owned())
+        } else {
+            Act::Behave
+        }
+    })
+    .await;
     let mut desk = Desk::new(&[MAILBOX]);
     desk.start(watcher_of(&fake, SENDER, Duration::from_secs(20)), HashMap::new());
     desk.baselines(&[SENDER]).await;

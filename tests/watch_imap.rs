@@ -77,10 +77,17 @@ async fn every_copy_is_seen_where_it_lies_and_when_it_came() {
         assert_eq!((copy.id.folder.as_str(), copy.placement), (folder, placement), "{place}");
         assert!(copy.after <= copy.at, "{copy:?}");
         let arrivals = lab.true_arrivals();
-        let truth = arrivals.iter().find(|arrival| arrival.message_id == desk.probe(number).message_id && arrival.mailbox == place);
+        let truth = arrivals
+            .iter()
+            .find(|arrival| arrival.message_id == desk.probe(number).message_id && arrival.mailbox == place);
         let truth = truth.expect("the store logs what it saves");
         // The log is written after the message can be seen, so that only the lower bound is beyond doubt.
-        assert!(copy.after <= truth.at, "{place}: it came at {}, and was missed at {}", truth.at, copy.after);
+        assert!(
+            copy.after <= truth.at,
+            "{place}: it came at {}, and was missed at {}",
+            truth.at,
+            copy.after
+        );
         assert!(copy.internal_date.is_some() && copy.header.contains("Message-ID"), "{copy:?}");
     }
 
@@ -91,11 +98,13 @@ async fn every_copy_is_seen_where_it_lies_and_when_it_came() {
         panic!("only that was waited for");
     };
     assert!(last_present <= noticed);
-    desk.until(|what| matches!(what, What::Seen { probe, copy } if *probe == moved && copy.placement == Placement::Junk)).await;
+    desk.until(|what| matches!(what, What::Seen { probe, copy } if *probe == moved && copy.placement == Placement::Junk))
+        .await;
 
     // The gateway returns what the store refuses.
     let refused = desk.probe(7).id;
-    desk.until(|what| matches!(what, What::Returned { probe, dsn } if *probe == refused && dsn.status.as_deref() == Some("5.1.1"))).await;
+    desk.until(|what| matches!(what, What::Returned { probe, dsn } if *probe == refused && dsn.status.as_deref() == Some("5.1.1")))
+        .await;
 
     desk.calm_down();
     for address in &mailboxes {
@@ -152,7 +161,10 @@ async fn one_login_sees_many_mailboxes() {
     for number in 0..5 {
         let copy = desk.seen(number, ALL[number]).await;
         let arrivals = lab.true_arrivals();
-        let truth = arrivals.iter().find(|arrival| arrival.message_id == desk.probe(number).message_id).expect("it was saved");
+        let truth = arrivals
+            .iter()
+            .find(|arrival| arrival.message_id == desk.probe(number).message_id)
+            .expect("it was saved");
         assert!(copy.after <= truth.at, "{copy:?} {truth:?}");
     }
     assert_eq!(desk.seen(0, ALL[0]).await.id.folder, "INBOX");
@@ -197,8 +209,10 @@ async fn a_run_that_is_taken_up_finds_what_arrived_meanwhile() {
             break;
         }
     }
-    desk.until(|what| matches!(what, What::Looked { mailbox, .. } if mailbox.as_str() == ALL[0])).await;
-    desk.until(|what| matches!(what, What::Looked { mailbox, .. } if mailbox.as_str() == ALL[1])).await;
+    desk.until(|what| matches!(what, What::Looked { mailbox, .. } if mailbox.as_str() == ALL[0]))
+        .await;
+    desk.until(|what| matches!(what, What::Looked { mailbox, .. } if mailbox.as_str() == ALL[1]))
+        .await;
     assert_eq!((desk.copies(0), desk.copies(1)), (1, 1));
     assert!(desk.seen(0, ALL[0]).await.after >= desk.started_at);
     assert!(!desk.heard.iter().any(|event| matches!(event.what, What::Baseline { .. })));
@@ -220,11 +234,19 @@ async fn check_says_what_it_found_or_what_is_wrong() {
     }
     assert_eq!(
         sentences[0].as_deref(),
-        Ok("INBOX, junk \"Courrier indésirable\" (by special-use), deleted items \"Trash\" (by special-use), 4 folders; \
-            IDLE, LIST-STATUS, SPECIAL-USE, UIDPLUS; TLSv1.3, the certificate holds")
+        Ok(
+            "INBOX, junk \"Courrier indésirable\" (by special-use), deleted items \"Trash\" (by special-use), 4 folders; \
+            IDLE, LIST-STATUS, SPECIAL-USE, UIDPLUS; TLSv1.3, the certificate holds"
+        )
     );
     let with_warning = sentences[1].as_ref().expect("it can be opened");
-    assert!(with_warning.ends_with("warning: the site's quarantine folder \"Held for review\" is not there"), "{with_warning}");
+    assert!(
+        with_warning.ends_with("warning: the site's quarantine folder \"Held for review\" is not there"),
+        "{with_warning}"
+    );
     let refused = sentences[2].as_ref().expect_err("nobody signs in with that");
-    assert!(refused.contains("refuses the login of folder@contoso.example") && !refused.contains("wrong password"), "{refused}");
+    assert!(
+        refused.contains("refuses the login of folder@contoso.example") && !refused.contains("wrong password"),
+        "{refused}"
+    );
 }

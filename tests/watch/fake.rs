@@ -158,7 +158,10 @@ impl Talk {
             ("NOOP", _) => self.news(),
             ("UID", "FETCH") => self.fetch(words.next().unwrap_or_default(), command),
             ("UID", "SEARCH") if command.contains("SINCE") => {
-                format!("* SEARCH{}\r\n", self.uids().iter().map(|uid| format!(" {uid}")).collect::<String>())
+                format!(
+                    "* SEARCH{}\r\n",
+                    self.uids().iter().map(|uid| format!(" {uid}")).collect::<String>()
+                )
             }
             ("UID", "SEARCH") => "* SEARCH\r\n".to_owned(),
             ("IDLE", _) => return self.idle(tag).await,
@@ -218,7 +221,12 @@ impl Talk {
             let date = "INTERNALDATE \"23-Nov-2026 10:00:00 +0000\"";
             let _ = write!(answer, "* {} FETCH (UID {uid}", place + 1);
             if command.contains("PEEK[HEADER]") {
-                let _ = write!(answer, " {date} RFC822.SIZE {} BODY[HEADER]<0> {{{}}}\r\n{header}", text.len(), header.len());
+                let _ = write!(
+                    answer,
+                    " {date} RFC822.SIZE {} BODY[HEADER]<0> {{{}}}\r\n{header}",
+                    text.len(),
+                    header.len()
+                );
             } else if command.contains("PEEK[]") {
                 let _ = write!(answer, " BODY[]<0> {{{}}}\r\n{text}", text.len());
             }

@@ -70,7 +70,9 @@ fn recipient(address: &str) -> Recipient {
 
 fn probe(number: usize) -> Probe {
     let run = RunId::from_random([1, 2, 3, 4, 5, 6]);
-    let id = ProbeId::new(&run, [u8::try_from(number).expect("a few probes") + 1; 16]);
+    let mut random = [0; 16];
+    random[12..].copy_from_slice(&u32::try_from(number).expect("not that many").to_be_bytes());
+    let id = ProbeId::new(&run, random);
     let tag = key().tag(id);
     Probe {
         id,
@@ -157,7 +159,9 @@ impl Desk {
     pub fn start(&mut self, watcher: Box<dyn Watcher>, baselines: HashMap<MailboxName, Vec<FolderMark>>) {
         let names = watcher.mailboxes();
         for name in &names {
-            self.attention.entry(name.clone()).or_insert_with(|| watch::Sender::new(Attention::default()));
+            self.attention
+                .entry(name.clone())
+                .or_insert_with(|| watch::Sender::new(Attention::default()));
         }
         self.watchers.spawn(watcher.watch(Watching {
             clock: self.clock,
@@ -181,6 +185,11 @@ impl Desk {
                 attention.since = Some(now);
             });
         }
+    }
+
+    /// What tells the watcher of `mailbox` how closely to watch.
+    pub fn attention(&self, mailbox: &str) -> watch::Sender<Attention> {
+        self.attention[&MailboxName::from(mailbox)].clone()
     }
 
     /// Says that nothing is waited for any more.
@@ -230,7 +239,8 @@ impl Desk {
     /// Waits until each of these mailboxes has said its baseline.
     pub async fn baselines(&mut self, mailboxes: &[&str]) {
         for name in mailboxes {
-            self.until(|what| matches!(what, What::Baseline { mailbox, .. } if mailbox.as_str() == *name)).await;
+            self.until(|what| matches!(what, What::Baseline { mailbox, .. } if mailbox.as_str() == *name))
+                .await;
         }
     }
 
@@ -249,7 +259,10 @@ impl Desk {
     /// How many copies of that probe were told.
     pub fn copies(&self, number: usize) -> usize {
         let id = self.probe(number).id;
-        let seen = self.heard.iter().filter(|event| matches!(&event.what, What::Seen { probe, .. } if *probe == id));
+        let seen = self
+            .heard
+            .iter()
+            .filter(|event| matches!(&event.what, What::Seen { probe, .. } if *probe == id));
         seen.count()
     }
 
@@ -257,7 +270,11 @@ impl Desk {
     pub async fn stop(mut self) -> Vec<Event> {
         self.stop.send_replace(true);
         drop(self.told);
-        while timeout(PATIENCE, self.watchers.join_next()).await.expect("watchers end when told to").is_some() {}
+        while timeout(PATIENCE, self.watchers.join_next())
+            .await
+            .expect("watchers end when told to")
+            .is_some()
+        {}
         while let Ok(event) = self.events.try_recv() {
             self.heard.push(event);
         }
