@@ -10,8 +10,10 @@ use std::path::PathBuf;
 /// how long it took, and what to do about it. It never calls delivered what it did not see, nor lost what it did not look for.
 #[derive(Debug, Parser)]
 #[command(name = "mailflow", version, about, max_term_width = 100, propagate_version = true)]
-#[command(after_help = "Exit codes: 0 all passed or waived; 1 something failed; 2 usage, site or scenario error, nothing was sent; \
-3 nothing failed, something is unknown; 130 interrupted (`mailflow watch` goes on).\n\nTo see it at work, with nothing to set up: mailflow demo")]
+#[command(
+    after_help = "Exit codes: 0 all passed or waived; 1 something failed; 2 usage, site or scenario error, nothing was sent; \
+3 nothing failed, something is unknown; 130 interrupted (`mailflow watch` goes on).\n\nTo see it at work, with nothing to set up: mailflow demo"
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -26,7 +28,14 @@ pub struct Cli {
 #[command(next_help_heading = "Options of every verb")]
 pub struct Shared {
     /// The site file: who sends, by which routes, which mailboxes can be read, which addresses matter.
-    #[arg(long, global = true, value_name = "FILE", env = "MAILFLOW_SITE", default_value = "mailflow.yaml", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "MAILFLOW_SITE",
+        default_value = "mailflow.yaml",
+        hide_env_values = true
+    )]
     pub site: PathBuf,
     /// The folder of the journal and the tag key [default: the user's state folder].
     #[arg(long, global = true, value_name = "DIR")]

@@ -105,6 +105,15 @@ fn meets(expected: &str, verdict: Verdict, folder: Option<&str>) -> bool {
     }
 }
 
+/// What was expected: `a`, `a or b`, `a, b or c`.
+pub fn alternatives(expected: &[String]) -> String {
+    match expected.split_last() {
+        Some((last, before)) if !before.is_empty() => format!("{} or {last}", before.join(", ")),
+        Some((only, _)) => only.clone(),
+        None => "nothing".to_owned(),
+    }
+}
+
 /// `a`, `a and b`, `a, b and c`; after `most` of them only how many more there are.
 fn listed<S: AsRef<str>>(items: &[S], most: usize) -> String {
     let mut shown: Vec<String> = items.iter().take(most).map(|item| item.as_ref().to_owned()).collect();

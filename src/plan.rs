@@ -3,10 +3,11 @@
 //! What it refuses is refused before anything is sent: a plan beyond its scenario's limits, routes or recipients that nothing fits.
 
 use crate::model::{
-    Case, Expectation, MailboxAccess, MailboxName, Plan, Probe, ProbeId, Recipient, RecipientFilter, Route, RouteKind, RunId, RunInfo,
+    Case, Expectation, Hop, MailboxAccess, MailboxName, Plan, Probe, ProbeId, Recipient, RecipientFilter, Route, RouteKind, RunId, RunInfo,
     Scenario, SignIn, Site, Subset, TagKey, Time,
 };
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, BTreeSet, HashMap},
     time::Duration,
 };
@@ -73,7 +74,7 @@ pub fn plan(site: &Site, scenario: &Scenario, start: &Start, random: &mut dyn Fn
     let mut recipients = Gathered::default();
     let mut senders = Gathered::default();
     let mut probes = Vec::new();
-    let mut sent_to: HashMap<String, u32> = HashMap::new();
+    let mut sent_to: BTreeMap<String, u32> = BTreeMap::new();
     for round in &scenario.rounds {
         for route in routes_of(site, round, start.only)? {
             for recipient in site.recipients.iter().filter(|recipient| takes_part(recipient, round, start.only)) {
@@ -122,7 +123,7 @@ pub fn plan(site: &Site, scenario: &Scenario, start: &Start, random: &mut dyn Fn
         && let Some((address, planned)) = sent_to
             .into_iter()
             .filter(|(_, planned)| *planned > limit)
-            .max_by_key(|(_, planned)| *planned)
+            .min_by_key(|(_, planned)| Reverse(*planned))
     {
         return Err(PlanError::TooManyForOne { address, planned, limit });
     }
@@ -198,7 +199,7 @@ fn routes_of<'a>(site: &'a Site, round: &Case, only: &[Subset]) -> Result<Vec<&'
 
 /// The host of a named route for this recipient. `None` if its domain lacks a value that the route needs: then the route does not serve it.
 #[expect(clippy::option_option, reason = "no host (mx) differs from not served")]
-fn hop_of(site: &Site, route: &Route, recipient: &Recipient) -> Option<Option<(String, Option<String>)>> {
+fn hop_of(site: &Site, route: &Route, recipient: &Recipient) -> Option<Option<Hop>> {
     match &route.kind {
         RouteKind::Mx(_) => Some(None),
         RouteKind::Smtp(smtp) => {
@@ -213,22 +214,22 @@ fn hop_of(site: &Site, route: &Route, recipient: &Recipient) -> Option<Option<(S
 }
 
 /// Every next hop of a site once: the route, the host with the address to connect to instead, and a recipient that it serves.
-pub fn hops(site: &Site) -> Vec<(String, Option<(String, Option<String>)>, String)> {
+pub fn hops(site: &Site) -> Vec<(String, Option<Hop>, String)> {
     let mut found = BTreeMap::new();
     for route in &site.routes {
         for recipient in &site.recipients {
             if let Some(hop) = hop_of(site, route, recipient) {
                 // Straight to MX it is the domain that decides where to.
-                let target = hop.as_ref().map_or_else(|| recipient.domain(), |(host, _)| host.clone());
+                let domain = hop.is_none().then(|| recipient.domain());
                 found
-                    .entry((route.name.clone(), target))
-                    .or_insert((hop, recipient.address.clone()));
+                    .entry((route.name.clone(), hop, domain))
+                    .or_insert_with(|| recipient.address.clone());
             }
         }
     }
     found
         .into_iter()
-        .map(|((route, _), (hop, recipient))| (route, hop, recipient))
+        .map(|((route, hop, _), recipient)| (route, hop, recipient))
         .collect()
 }
 
@@ -239,9 +240,8 @@ fn takes_part(recipient: &Recipient, round: &Case, only: &[Subset]) -> bool {
         domains,
         tags,
     } = &round.recipients;
-    let role = recipient.role.as_deref().unwrap_or_default();
     let domain = recipient.domain();
-    let chosen = any_or_none_asked(roles.iter(), |pattern| matches(pattern, role))
+    let chosen = any_or_none_asked(roles.iter(), |pattern| holds(recipient, pattern))
         && any_or_none_asked(addresses.iter(), |pattern| matches(pattern, &recipient.address))
         && any_or_none_asked(domains.iter(), |pattern| matches(pattern, &domain))
         && any_or_none_asked(tags.iter(), |pattern| recipient.tags.iter().any(|tag| matches(pattern, tag)));
@@ -252,12 +252,17 @@ fn takes_part(recipient: &Recipient, round: &Case, only: &[Subset]) -> bool {
     let only_returned = recipient
         .expect
         .as_ref()
-        .is_some_and(|expected| expected.iter().all(Expectation::is_returned));
+        .is_some_and(|expected| !expected.is_empty() && expected.iter().all(Expectation::is_returned));
     let wanted = round.name.is_none() || named || !only_returned;
-    chosen && wanted && only_allows(recipient, role, &domain, only)
+    chosen && wanted && only_allows(recipient, &domain, only)
 }
 
-fn only_allows(recipient: &Recipient, role: &str, domain: &str, only: &[Subset]) -> bool {
+/// Whether the recipient holds a role that fits. One without a role holds none, whatever the pattern.
+fn holds(recipient: &Recipient, pattern: &str) -> bool {
+    recipient.role.as_deref().is_some_and(|role| matches(pattern, role))
+}
+
+fn only_allows(recipient: &Recipient, domain: &str, only: &[Subset]) -> bool {
     let of_kind = |choose: fn(&Subset) -> Option<&String>| only.iter().filter_map(choose);
     any_or_none_asked(
         of_kind(|subset| {
@@ -270,7 +275,7 @@ fn only_allows(recipient: &Recipient, role: &str, domain: &str, only: &[Subset])
         |p| matches(p, &recipient.address),
     ) && any_or_none_asked(
         of_kind(|subset| if let Subset::Role(pattern) = subset { Some(pattern) } else { None }),
-        |p| matches(p, role),
+        |p| holds(recipient, p),
     ) && any_or_none_asked(
         of_kind(|subset| {
             if let Subset::Domain(pattern) = subset {
@@ -370,6 +375,19 @@ fn addresses(site: &Site) -> BTreeMap<String, MailboxName> {
 fn why_nobody(site: &Site, scenario: &Scenario, only: &[Subset]) -> String {
     if site.recipients.is_empty() {
         format!("{} lists none\n  help: add `recipients:`", site.file)
+    } else if !scenario
+        .rounds
+        .iter()
+        .any(|round| routes_of(site, round, only).is_ok_and(|routes| !routes.is_empty()))
+    {
+        "none of the scenario's routes fits `--only`\n  help: `mailflow plan` without `--only` shows them all".to_owned()
+    } else if scenario
+        .rounds
+        .iter()
+        .any(|round| site.recipients.iter().any(|recipient| takes_part(recipient, round, only)))
+    {
+        "no route serves any of them\n  help: a route with `{domain.NAME}` serves only recipients whose domain has NAME under `domains:`"
+            .to_owned()
     } else if only.is_empty() {
         format!(
             "none of the {} recipients in {} fits what {} asks for",

@@ -1,11 +1,7 @@
 //! `mailflow check`: parse, log in everywhere, find the folders; send nothing.
 
 use super::{Code, Desk, Halt, world::World};
-use crate::{
-    model::Plan,
-    plan::hops,
-    report::escape,
-};
+use crate::{model::Plan, plan::hops, report::escape};
 use std::{collections::BTreeSet, path::Path};
 
 impl Desk {
@@ -15,7 +11,12 @@ impl Desk {
                 let (scenario, site) = self.scenario_and_site(path)?;
                 let key = self.tag_key(&site).await?;
                 let plan = self.make_plan(&site, &scenario, &key)?;
-                self.output.remark(&format!("{}: {} probes, by {} routes", path.display(), plan.probes.len(), routes_of(&plan)));
+                self.output.remark(&format!(
+                    "{}: {} probes, by {} routes",
+                    path.display(),
+                    plan.probes.len(),
+                    routes_of(&plan)
+                ));
                 site
             }
             None => self.site()?,
@@ -52,7 +53,12 @@ impl Desk {
         while let Some(Ok(found)) = opened.join_next().await {
             findings.extend(found.into_iter().map(|(name, found)| (format!("mailbox {name}"), found)));
         }
-        findings.extend(world.unwatched.into_iter().map(|(name, reason)| (format!("mailbox {name}"), Err(reason))));
+        findings.extend(
+            world
+                .unwatched
+                .into_iter()
+                .map(|(name, reason)| (format!("mailbox {name}"), Err(reason))),
+        );
         self.show(findings)
     }
 
@@ -60,7 +66,11 @@ impl Desk {
         // What is wrong comes last, next to the prompt.
         findings.sort_by_key(|(what, found)| (found.is_err(), what.clone()));
         let wrong = findings.iter().filter(|(_, found)| found.is_err()).count();
-        let (green, red, off) = if self.output.style().color { ("\x1b[32m", "\x1b[31m", "\x1b[0m") } else { ("", "", "") };
+        let (green, red, off) = if self.output.style().color {
+            ("\x1b[32m", "\x1b[31m", "\x1b[0m")
+        } else {
+            ("", "", "")
+        };
         let mut text = String::new();
         for (what, found) in &findings {
             let (paint, sign, said) = match found {
@@ -71,7 +81,10 @@ impl Desk {
         }
         text.push_str(&match wrong {
             0 => format!("All {} routes and mailboxes answer. Nothing was sent.\n", findings.len()),
-            _ => format!("{wrong} of {} routes and mailboxes do not answer as they should. Nothing was sent.\n", findings.len()),
+            _ => format!(
+                "{wrong} of {} routes and mailboxes do not answer as they should. Nothing was sent.\n",
+                findings.len()
+            ),
         });
         self.output.print(text.as_bytes())?;
         Ok(if wrong == 0 { Code::Passed } else { Code::Failed })

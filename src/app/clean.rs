@@ -14,12 +14,22 @@ impl Desk {
         let key = self.tag_key(&site).await?;
         let journal = self.journal()?;
         let plans = if runs.is_empty() {
-            journal.runs()?.into_iter().map(|stored| stored.plan).filter(|plan| plan.run.site == site.file).collect()
+            journal
+                .runs()?
+                .into_iter()
+                .map(|stored| stored.plan)
+                .filter(|plan| plan.run.site == site.file)
+                .collect()
         } else {
-            runs.iter().map(|name| journal.load(name).map(|(plan, _)| plan)).collect::<Result<Vec<_>, _>>()?
+            runs.iter()
+                .map(|name| journal.load(name).map(|(plan, _)| plan))
+                .collect::<Result<Vec<_>, _>>()?
         };
         if let Some(live) = plans.iter().find(|plan| journal.is_held(&plan.run.id)) {
-            return Err(Halt::Sentence(format!("run {} is still going; its probes cannot be removed yet", live.run.id)));
+            return Err(Halt::Sentence(format!(
+                "run {} is still going; its probes cannot be removed yet",
+                live.run.id
+            )));
         }
         if plans.is_empty() {
             self.output.remark("No run of this site is stored, so there is nothing to remove.");
@@ -27,7 +37,11 @@ impl Desk {
         }
         if !dry_run && !yes {
             let probes: usize = plans.iter().map(|plan| plan.probes.len()).sum();
-            ask(&format!("Remove the {probes} probes of {} runs from the mailboxes of {}? Other messages are not touched. [y/N] ", plans.len(), site.file))?;
+            ask(&format!(
+                "Remove the {probes} probes of {} runs from the mailboxes of {}? Other messages are not touched. [y/N] ",
+                plans.len(),
+                site.file
+            ))?;
         }
         let mut removed: BTreeMap<String, u32> = BTreeMap::new();
         let mut trouble: BTreeMap<String, String> = BTreeMap::new();
@@ -62,7 +76,10 @@ impl Desk {
             text.push_str(&format!("{}: not cleaned: {}\n", escape(mailbox), escape(reason)));
         }
         let total: u32 = removed.values().sum();
-        text.push_str(&format!("{total} probes {verb} from {} mailboxes.\n", removed.values().filter(|count| **count > 0).count()));
+        text.push_str(&format!(
+            "{total} probes {verb} from {} mailboxes.\n",
+            removed.values().filter(|count| **count > 0).count()
+        ));
         self.output.print(text.as_bytes())?;
         Ok(if trouble.is_empty() { Code::Passed } else { Code::Failed })
     }
@@ -71,11 +88,17 @@ impl Desk {
 /// Asks on a terminal; without one, `--yes` must have been given.
 fn ask(question: &str) -> Result<(), Halt> {
     if !Output::is_interactive() {
-        return Err(Halt::Sentence("nobody can be asked here\n  help: `--yes` removes without asking, `--dry-run` only counts".to_owned()));
+        return Err(Halt::Sentence(
+            "nobody can be asked here\n  help: `--yes` removes without asking, `--dry-run` only counts".to_owned(),
+        ));
     }
     write!(io::stderr(), "{question}")?;
     io::stderr().flush()?;
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;
-    if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") { Ok(()) } else { Err(Halt::Sentence("nothing was removed".to_owned())) }
+    if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") {
+        Ok(())
+    } else {
+        Err(Halt::Sentence("nothing was removed".to_owned()))
+    }
 }

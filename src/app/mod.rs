@@ -60,7 +60,10 @@ impl Code {
             Outcome::Unknown => (1, Self::Unknown),
             Outcome::Failed => (2, Self::Failed),
         };
-        outcomes.map(rank).max_by_key(|(rank, _)| *rank).map_or(Self::Passed, |(_, code)| code)
+        outcomes
+            .map(rank)
+            .max_by_key(|(rank, _)| *rank)
+            .map_or(Self::Passed, |(_, code)| code)
     }
 }
 
@@ -87,7 +90,13 @@ macro_rules! sentences {
         }
     })* };
 }
-sentences!(JournalError, StateError, crate::plan::PlanError, crate::report::ReportError, std::io::Error);
+sentences!(
+    JournalError,
+    StateError,
+    crate::plan::PlanError,
+    crate::report::ReportError,
+    std::io::Error
+);
 
 impl From<String> for Halt {
     fn from(sentence: String) -> Self {
@@ -115,7 +124,12 @@ pub fn main(cli: Cli) -> ExitCode {
     };
     // The clock rests on tokio's time, which belongs to a runtime.
     let clock = runtime.block_on(async { Clock::start() });
-    let desk = Desk { shared: cli.shared, clock, output: output.clone(), random: SystemRandom::new() };
+    let desk = Desk {
+        shared: cli.shared,
+        clock,
+        output: output.clone(),
+        random: SystemRandom::new(),
+    };
     let result = runtime.block_on(desk.act(cli.verb));
     // A resolver or a reader that still hangs must not keep the process.
     runtime.shutdown_background();
@@ -191,7 +205,9 @@ impl Desk {
         match &site.tag_key {
             Some(source) => {
                 let secret = secrets::resolve(source, &folder_of(&site.file), &environment).await;
-                Ok(secret.and_then(|secret| secrets::tag_key(&secret)).map_err(|error| format!("tag_key: {error}"))?)
+                Ok(secret
+                    .and_then(|secret| secrets::tag_key(&secret))
+                    .map_err(|error| format!("tag_key: {error}"))?)
             }
             None => Ok(journal::tag_key(&self.state()?, self.random_bytes::<KEY_LENGTH>()?)?),
         }
@@ -199,7 +215,9 @@ impl Desk {
 
     fn random_bytes<const N: usize>(&self) -> Result<[u8; N], Halt> {
         let mut bytes = [0; N];
-        self.random.fill(&mut bytes).map_err(|_| Halt::Sentence("the system gives no random bytes".to_owned()))?;
+        self.random
+            .fill(&mut bytes)
+            .map_err(|_| Halt::Sentence("the system gives no random bytes".to_owned()))?;
         Ok(bytes)
     }
 }

@@ -40,7 +40,11 @@ impl Output {
         };
         let width = terminal_size::terminal_size().map_or(80, |(terminal_size::Width(width), _)| usize::from(width).clamp(40, 200));
         Self {
-            style: Style { color: color(anstream::AutoStream::choice(&io::stdout())), width, verbose: shared.verbose },
+            style: Style {
+                color: color(anstream::AutoStream::choice(&io::stdout())),
+                width,
+                verbose: shared.verbose,
+            },
             color_errors: color(anstream::AutoStream::choice(&io::stderr())),
             quiet: shared.quiet,
         }
@@ -89,26 +93,32 @@ impl Output {
         let _ = writeln!(io::stderr(), "{}", mistakes.render(self.color_errors));
     }
 
-    /// Where the further reports go; refused before anything is sent if that cannot be.
-    pub fn targets(&self, asked: &[String]) -> Result<Vec<Target>, String> {
-        asked.iter().map(|asked| Target::parse(asked)).collect()
-    }
-
     /// Writes the judged runs everywhere they are wanted.
     pub fn publish(&self, judged: &mut Judged, targets: &[Target]) -> Result<(), super::Halt> {
         for probe in &mut judged.probes {
             (probe.explanation, probe.remedy) = explain::explain(probe);
         }
         for target in targets {
-            let bytes = report::render(target.format, judged, &Style { color: target.file.is_none() && self.style.color, ..self.style })?;
+            let bytes = report::render(
+                target.format,
+                judged,
+                &Style {
+                    color: target.file.is_none() && self.style.color,
+                    ..self.style
+                },
+            )?;
             match &target.file {
                 Some(file) => write_file(file, &bytes)?,
                 None => self.print(&bytes)?,
             }
         }
-        let all_well = judged.probes.iter().all(|probe| matches!(probe.outcome, Outcome::Passed | Outcome::Waived));
+        let all_well = judged
+            .probes
+            .iter()
+            .all(|probe| matches!(probe.outcome, Outcome::Passed | Outcome::Waived));
         let to_stdout = targets.iter().any(|target| target.file.is_none());
-        if !to_stdout && !(self.quiet && all_well) {
+        let wanted = !(self.quiet && all_well);
+        if wanted && !to_stdout {
             self.print(&report::render(Format::Terminal, judged, &self.style)?)?;
         }
         Ok(())
@@ -116,15 +126,25 @@ impl Output {
 }
 
 impl Target {
+    /// Where the further reports go; refused before anything is sent if that cannot be.
+    pub fn all(asked: &[String]) -> Result<Vec<Self>, String> {
+        asked.iter().map(|asked| Self::parse(asked)).collect()
+    }
+
     fn parse(asked: &str) -> Result<Self, String> {
         let help = "help: write --report FORMAT=FILE, such as --report json=report.json";
-        let (format, file) = asked.split_once('=').ok_or_else(|| format!("--report {asked}: the file is missing\n  {help}"))?;
+        let (format, file) = asked
+            .split_once('=')
+            .ok_or_else(|| format!("--report {asked}: the file is missing\n  {help}"))?;
         let format = format.parse::<Format>().map_err(|error| error.to_string())?;
         if file == "-" {
             return Ok(Self { format, file: None });
         }
         let path = PathBuf::from(file);
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
         if file.is_empty() || path.is_dir() || !folder.is_dir() {
             return Err(format!("--report {asked}: {file:?} is no file that could be written\n  {help}"));
         }
@@ -139,9 +159,16 @@ fn write_file(path: &Path, bytes: &[u8]) -> Result<(), String> {
     let mut draft = path.as_os_str().to_owned();
     draft.push(format!(".{}.part", std::process::id()));
     let draft = PathBuf::from(draft);
-    let written = if special { fs::write(path, bytes) } else { fs::write(&draft, bytes).and_then(|()| fs::rename(&draft, path)) };
+    let written = if special {
+        fs::write(path, bytes)
+    } else {
+        fs::write(&draft, bytes).and_then(|()| fs::rename(&draft, path))
+    };
     written.map_err(|error| {
         let _ = fs::remove_file(&draft);
-        format!("the report {} cannot be written: {error}\n  help: `mailflow report` writes it again", path.display())
+        format!(
+            "the report {} cannot be written: {error}\n  help: `mailflow report` writes it again",
+            path.display()
+        )
     })
 }

@@ -1,12 +1,12 @@
 //! `mailflow report`: a stored run again, in any format.
 
-use super::{Code, Desk, Halt};
+use super::{Code, Desk, Halt, output::Target};
 use crate::judge::judge;
 use std::sync::Arc;
 
 impl Desk {
     pub(super) fn report(&mut self, run: &str) -> Result<Code, Halt> {
-        let targets = self.output.targets(&self.shared.report)?;
+        let targets = Target::all(&self.shared.report)?;
         let (plan, events) = self.journal()?.load(run)?;
         let mut judged = judge(Arc::new(plan), &events);
         self.conclude(&mut judged, &targets, false)

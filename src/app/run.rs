@@ -15,7 +15,7 @@ use tokio::sync::watch;
 
 impl Desk {
     pub(super) async fn run(&mut self, path: &Path) -> Result<Code, Halt> {
-        let targets = self.output.targets(&self.shared.report)?;
+        let targets = Target::all(&self.shared.report)?;
         let (scenario, site) = self.scenario_and_site(path)?;
         let key = self.tag_key(&site).await?;
         let (mut judged, interrupted) = self.measure(&site, &scenario, &key).await?;
@@ -29,7 +29,19 @@ impl Desk {
         let log = self.journal()?.begin(&plan)?;
         let view = self.output.live();
         let stop = interruption();
-        let judged = self.follow(plan, key, world, Work { log, taken_up: None, view, stop: stop.clone() }).await?;
+        let judged = self
+            .follow(
+                plan,
+                key,
+                world,
+                Work {
+                    log,
+                    taken_up: None,
+                    view,
+                    stop: stop.clone(),
+                },
+            )
+            .await?;
         let interrupted = *stop.borrow();
         Ok((judged, interrupted))
     }
@@ -57,7 +69,12 @@ impl Desk {
 
     /// Follows one run to its end.
     pub(super) async fn follow(&self, plan: Arc<Plan>, key: &TagKey, world: World, work: Work) -> Result<Judged, Halt> {
-        let Work { log, taken_up, mut view, stop } = work;
+        let Work {
+            log,
+            taken_up,
+            mut view,
+            stop,
+        } = work;
         let ledger = run(Setup {
             recognizer: recognizer(key, &plan),
             plan,
@@ -79,7 +96,8 @@ impl Desk {
     pub(super) fn conclude(&self, judged: &mut Judged, targets: &[Target], interrupted: bool) -> Result<Code, Halt> {
         self.output.publish(judged, targets)?;
         if interrupted {
-            self.output.remark("Interrupted. What was sent is still looked for by `mailflow watch`, which sends nothing.");
+            self.output
+                .remark("Interrupted. What was sent is still looked for by `mailflow watch`, which sends nothing.");
             return Ok(Code::Interrupted);
         }
         Ok(Code::of(judged.probes.iter().map(|probe| probe.outcome)))
@@ -107,7 +125,9 @@ pub(super) fn interruption() -> watch::Receiver<bool> {
     let (interrupted, stop) = watch::channel(false);
     tokio::spawn(async move {
         use tokio::signal::unix::{SignalKind, signal};
-        let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else { return };
+        let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+            return;
+        };
         for further in [false, true] {
             tokio::select! {
                 _ = terminate.recv() => {}

@@ -2,7 +2,7 @@
 
 use super::{Code, Desk, Halt};
 use crate::{
-    journal::Journal,
+    journal::{Journal, StoredRun},
     judge::judge,
     model::time,
     report::{escape, table},
@@ -19,27 +19,46 @@ impl Desk {
                 run.id.to_string(),
                 time::shown(run.started_at)[..19].replace('T', " "),
                 escape(&run.scenario).into_owned(),
-                self.came_to(&journal, stored.plan, stored.finished)?,
+                came_to(&journal, &stored)?,
                 escape(run.change.as_deref().unwrap_or_default()).into_owned(),
             ]);
         }
         if rows.is_empty() {
             self.output.remark("No run is stored yet. `mailflow run SCENARIO` makes one.");
         } else {
-            let text = table::plain(&["run", "started (UTC)", "scenario", "came to", "change"], &rows, self.output.style());
+            let text = table::plain(
+                &["run", "started (UTC)", "scenario", "came to", "change"],
+                &rows,
+                self.output.style(),
+            );
             self.output.print(text.as_bytes())?;
         }
         Ok(Code::Passed)
     }
+}
 
-    fn came_to(&self, journal: &Journal, plan: crate::model::Plan, finished: bool) -> Result<String, Halt> {
-        let id = plan.run.id.clone();
-        if !finished {
-            return Ok(if journal.is_held(&id) { "is running".to_owned() } else { "unfinished: `mailflow watch` goes on".to_owned() });
-        }
-        let (plan, events) = journal.load(id.as_str())?;
-        let summary = judge(Arc::new(plan), &events).summary;
-        let counts = [("passed", summary.passed), ("failed", summary.failed), ("waived", summary.waived), ("unknown", summary.unknown)];
-        Ok(counts.iter().filter(|(_, count)| *count > 0).map(|(word, count)| format!("{count} {word}")).collect::<Vec<_>>().join(", "))
+fn came_to(journal: &Journal, stored: &StoredRun) -> Result<String, Halt> {
+    let id = &stored.plan.run.id;
+    if !stored.finished {
+        let live = journal.is_held(id);
+        return Ok(if live {
+            "is running".to_owned()
+        } else {
+            "unfinished: `mailflow watch` goes on".to_owned()
+        });
     }
+    let (plan, events) = journal.load(id.as_str())?;
+    let summary = judge(Arc::new(plan), &events).summary;
+    let counts = [
+        ("passed", summary.passed),
+        ("failed", summary.failed),
+        ("waived", summary.waived),
+        ("unknown", summary.unknown),
+    ];
+    Ok(counts
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(word, count)| format!("{count} {word}"))
+        .collect::<Vec<_>>()
+        .join(", "))
 }

@@ -2,6 +2,7 @@
 
 use super::{
     Code, Desk, Halt,
+    output::Target,
     run::{Work, interruption},
     world::World,
 };
@@ -14,7 +15,7 @@ use tokio::sync::watch;
 
 impl Desk {
     pub(super) async fn watch(&mut self) -> Result<Code, Halt> {
-        let targets = self.output.targets(&self.shared.report)?;
+        let targets = Target::all(&self.shared.report)?;
         let site = self.site()?;
         let key = self.tag_key(&site).await?;
         let stop = interruption();
@@ -27,7 +28,11 @@ impl Desk {
     async fn finish_open_runs(&self, site: &Site, key: &TagKey, stop: &watch::Receiver<bool>) -> Result<Judged, Halt> {
         let journal = self.journal()?;
         let mut runs = Vec::new();
-        for stored in journal.runs()?.into_iter().filter(|stored| !stored.finished && stored.plan.run.site == site.file) {
+        for stored in journal
+            .runs()?
+            .into_iter()
+            .filter(|stored| !stored.finished && stored.plan.run.site == site.file)
+        {
             let log = match journal.take_up(&stored.plan.run.id) {
                 Ok(log) => log,
                 Err(JournalError::Held(_)) => continue,
@@ -37,11 +42,22 @@ impl Desk {
             let (plan, events) = journal.load(stored.plan.run.id.as_str())?;
             let plan = Arc::new(plan);
             let world = World::to_watch(site, &plan).await;
-            let work = Work { log, taken_up: Some(events), view: self.output.live(), stop: stop.clone() };
+            let work = Work {
+                log,
+                taken_up: Some(events),
+                view: self.output.live(),
+                stop: stop.clone(),
+            };
             runs.push(self.follow(plan, key, world, work));
         }
-        let mut all =
-            Judged { schema: REPORT_SCHEMA.to_owned(), runs: Vec::new(), summary: Summary::default(), probes: Vec::new(), roles: Vec::new(), blind: BTreeMap::new() };
+        let mut all = Judged {
+            schema: REPORT_SCHEMA.to_owned(),
+            runs: Vec::new(),
+            summary: Summary::default(),
+            probes: Vec::new(),
+            roles: Vec::new(),
+            blind: BTreeMap::new(),
+        };
         for judged in futures::future::join_all(runs).await {
             let judged = judged?;
             all.runs.extend(judged.runs);

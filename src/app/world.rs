@@ -33,8 +33,13 @@ impl World {
     pub async fn open(site: &Site, plan: &Plan, clock: Clock) -> Result<Self, Halt> {
         let routes: BTreeSet<&str> = plan.probes.iter().map(|probe| probe.route.as_str()).collect();
         let routes = site.routes.iter().filter(|route| routes.contains(route.name.as_str()));
-        let senders = senders(routes, clock, &mut Secrets::of(site)).await?;
-        Ok(Self { senders, ..Self::to_watch(site, plan).await })
+        // A step that takes longer than any probe is waited for would only keep the run from ending.
+        let longest = plan.probes.iter().map(|probe| probe.give_up_after).max().unwrap_or_default();
+        let senders = senders(routes, (clock, Timeouts::default().at_most(longest)), &mut Secrets::of(site)).await?;
+        Ok(Self {
+            senders,
+            ..Self::to_watch(site, plan).await
+        })
     }
 
     /// For watching only: nothing can be sent.
@@ -47,14 +52,22 @@ impl World {
                 None => drop(unwatched.insert(name.clone(), format!("{} no longer describes this mailbox", site.file))),
             }
         }
-        Self { senders: HashMap::new(), watchers: eyes(site, wanted.into_iter(), &mut Secrets::of(site)).await, unwatched }
+        Self {
+            senders: HashMap::new(),
+            watchers: eyes(site, wanted.into_iter(), &mut Secrets::of(site)).await,
+            unwatched,
+        }
     }
 
     /// For `check`: every route and every mailbox of the site.
     pub async fn to_check(site: &Site, clock: Clock) -> Result<Self, Halt> {
         let secrets = &mut Secrets::of(site);
-        let senders = senders(site.routes.iter(), clock, secrets).await?;
-        Ok(Self { senders, watchers: eyes(site, site.mailboxes.iter(), secrets).await, unwatched: BTreeMap::new() })
+        let senders = senders(site.routes.iter(), (clock, Timeouts::default()), secrets).await?;
+        Ok(Self {
+            senders,
+            watchers: eyes(site, site.mailboxes.iter(), secrets).await,
+            unwatched: BTreeMap::new(),
+        })
     }
 }
 
@@ -66,14 +79,19 @@ struct Secrets {
 
 impl Secrets {
     fn of(site: &Site) -> Self {
-        Self { folder: folder_of(&site.file), known: Vec::new() }
+        Self {
+            folder: folder_of(&site.file),
+            known: Vec::new(),
+        }
     }
 
     async fn get(&mut self, source: &SecretSource) -> Result<SecretString, String> {
         if let Some((_, secret)) = self.known.iter().find(|(known, _)| known == source) {
             return secret.clone();
         }
-        let secret = secrets::resolve(source, &self.folder, &environment).await.map_err(|error| error.to_string());
+        let secret = secrets::resolve(source, &self.folder, &environment)
+            .await
+            .map_err(|error| error.to_string());
         self.known.push((source.clone(), secret.clone()));
         secret
     }
@@ -81,12 +99,18 @@ impl Secrets {
 
 async fn senders(
     routes: impl Iterator<Item = &Route>,
-    clock: Clock,
+    (clock, timeouts): (Clock, Timeouts),
     secrets: &mut Secrets,
 ) -> Result<HashMap<String, Arc<dyn Sender>>, Halt> {
     let mut senders: HashMap<String, Arc<dyn Sender>> = HashMap::new();
     for route in routes {
-        let conduct = Conduct { clock, host_name: host_name(), connections: route.connections, rate: route.rate, timeouts: Timeouts::default() };
+        let conduct = Conduct {
+            clock,
+            host_name: host_name(),
+            connections: route.connections,
+            rate: route.rate,
+            timeouts,
+        };
         let at = |trouble: String| Halt::Sentence(format!("{}: route {}: {trouble}", route.place, route.name));
         let sender: Arc<dyn Sender> = match &route.kind {
             RouteKind::Smtp(smtp) => {
@@ -106,8 +130,14 @@ async fn senders(
 async fn credentials(sign_in: &SignIn, secrets: &mut Secrets) -> Result<Credentials, String> {
     let secret = secrets.get(sign_in.secret()).await?;
     Ok(match sign_in {
-        SignIn::Password { user, .. } => Credentials::Password { user: user.clone(), password: secret },
-        SignIn::XOAuth2 { user, .. } => Credentials::XOAuth2 { user: user.clone(), token: secret },
+        SignIn::Password { user, .. } => Credentials::Password {
+            user: user.clone(),
+            password: secret,
+        },
+        SignIn::XOAuth2 { user, .. } => Credentials::XOAuth2 {
+            user: user.clone(),
+            token: secret,
+        },
     })
 }
 
@@ -118,7 +148,11 @@ async fn eyes<'a>(site: &Site, mailboxes: impl Iterator<Item = &'a Mailbox>, sec
     for mailbox in mailboxes {
         let MailboxAccess::Imap(imap) = &mailbox.access;
         let secret = secrets.get(imap.sign_in.secret()).await;
-        watched.push(Watched { mailbox: mailbox.clone(), secret, of_sender: of_sender.contains(&mailbox.name) });
+        watched.push(Watched {
+            mailbox: mailbox.clone(),
+            secret,
+            of_sender: of_sender.contains(&mailbox.name),
+        });
     }
     let watchers = imap::watchers(watched, Patience::default(), Budget::default);
     watchers.into_iter().map(|watcher| Box::new(watcher) as Box<dyn Watcher>).collect()
@@ -126,6 +160,13 @@ async fn eyes<'a>(site: &Site, mailboxes: impl Iterator<Item = &'a Mailbox>, sec
 
 /// This machine's name, for EHLO.
 fn host_name() -> String {
-    let read = |path: &str| std::fs::read_to_string(PathBuf::from(path)).ok().map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
-    read("/proc/sys/kernel/hostname").or_else(|| read("/etc/hostname")).unwrap_or_else(|| "localhost".to_owned())
+    let read = |path: &str| {
+        std::fs::read_to_string(PathBuf::from(path))
+            .ok()
+            .map(|name| name.trim().to_owned())
+            .filter(|name| !name.is_empty())
+    };
+    read("/proc/sys/kernel/hostname")
+        .or_else(|| read("/etc/hostname"))
+        .unwrap_or_else(|| "localhost".to_owned())
 }

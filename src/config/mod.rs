@@ -6,6 +6,7 @@
 //!
 //! What it cannot see: whether hosts exist, logins work and folders are there. `mailflow check` asks the servers.
 
+mod choices;
 mod context;
 mod diagnostics;
 mod endpoint;
@@ -24,6 +25,7 @@ mod shapes;
 mod site;
 mod source;
 mod tree;
+mod values;
 mod words;
 
 pub use diagnostics::{Diagnostic, Diagnostics};

@@ -5,7 +5,7 @@
     reason = "the texts are short, and `write!` would make each line ignore an error that cannot be"
 )]
 
-use super::{Finding, interval, listed, meets, quote};
+use super::{Finding, alternatives, interval, listed, meets, quote};
 use crate::model::{Basis, JudgedProbe, Outcome, Placement, SightingRecord, Verdict};
 
 /// When it arrived, with a space before it; empty where that is not known.
@@ -33,15 +33,6 @@ fn named(folder: &str) -> String {
         "the inbox".to_owned()
     } else {
         quote::quoted(folder)
-    }
-}
-
-/// What was expected, as the scenario spells it.
-fn alternatives(expected: &[String]) -> String {
-    match expected.split_last() {
-        Some((last, before)) if !before.is_empty() => format!("`{}` or `{last}`", before.join("`, `")),
-        Some((only, _)) => format!("`{only}`"),
-        None => "nothing".to_owned(),
     }
 }
 
@@ -85,11 +76,12 @@ pub fn against_expectation(probe: &JudgedProbe) -> Option<Finding> {
     if !unwanted {
         return None;
     }
+    let words: Vec<String> = probe.expected.iter().map(|expected| format!("`{expected}`")).collect();
     let sentence = format!(
         "It came through into {}{}, instead of {}.",
         place(probe),
         when(probe),
-        alternatives(&probe.expected)
+        alternatives(&words)
     );
     let closed = probe
         .expected

@@ -5,7 +5,7 @@
     reason = "the texts are short, and `write!` would make each line ignore an error that cannot be"
 )]
 
-use super::{Finding, listed, meets, quote, returned};
+use super::{Finding, alternatives, listed, meets, quote, returned};
 use crate::model::{Attempt, DsnAction, Flag, JudgedProbe, Member, Verdict};
 
 /// Where to search for a message that the next hop took: by its queue id if the reply names one, else by its Message-ID.
@@ -221,7 +221,7 @@ pub fn partial(probe: &JudgedProbe) -> Finding {
     let well = probe.members.iter().filter(as_expected).count();
     let others: Vec<&Member> = probe.members.iter().filter(|member| !as_expected(member)).collect();
     let told: Vec<String> = others.iter().map(|member| told(member)).collect();
-    let expected = probe.expected.join(" or ");
+    let expected = alternatives(&probe.expected);
     let verb = if well == 1 { "has" } else { "have" };
     let sentence = format!(
         "Of {} members, {well} {verb} it as expected ({expected}); not so {}.",

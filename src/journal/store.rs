@@ -84,6 +84,10 @@ impl Journal {
         if found > SCHEMA_VERSION {
             return Err(JournalError::Newer { path: journal.path, found });
         }
+        if found == SCHEMA_VERSION {
+            // Whoever only reads need not wait for whoever writes.
+            return Ok(journal);
+        }
         connection
             .execute_batch(&format!(
                 "BEGIN IMMEDIATE;

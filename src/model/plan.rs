@@ -59,6 +59,9 @@ pub struct RunInfo {
     pub description: Option<String>,
 }
 
+/// The next hop of a named route: the host, and the address (with a port, if need be) to connect to instead.
+pub type Hop = (String, Option<String>);
+
 /// One probe: recipient x route x message, in a case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Probe {
@@ -74,8 +77,8 @@ pub struct Probe {
     pub sender: usize,
     /// The route, by name.
     pub route: String,
-    /// With `{domain.x}` filled in: the host, and the address to connect to instead.
-    pub hop: Option<(String, Option<String>)>,
+    /// The next hop of a named route, with `{domain.x}` filled in; `None`: by DNS.
+    pub hop: Option<Hop>,
     /// The kind of message.
     pub message: MessageKind,
     /// The case; `None` for the scenario's own round.

@@ -105,10 +105,10 @@ impl Office {
     }
 
     /// Puts mail that the office writes itself into the inbox behind an address, if it has one; fates do not apply.
-    fn post(&self, to: &str, raw: &[u8]) {
+    fn post(&self, envelope_sender: &str, to: &str, raw: &[u8]) {
         if let Ok(destination) = self.directory.find(to) {
             let now = (self.clock)();
-            let head = format!("Return-Path: <>\r\nDelivered-To: {to}\r\n");
+            let head = format!("Return-Path: <{envelope_sender}>\r\nDelivered-To: {to}\r\n");
             let raw = [head.as_bytes(), raw].concat();
             // A full store drops its own reports, as a bounce of a bounce would be.
             let _ = self
@@ -198,20 +198,23 @@ impl Delivery {
                     .change(&mailbox, |m, _| m.folder_mut(Place::Inbox).map(|f| f.take(|u| u == uid)));
             }),
             Fate::Vacation if !self.letter.sender.is_empty() && !answer::must_not_answer(&self.letter.data) => {
-                self.reply(&self.letter.sender, answer::vacation);
+                // RFC 3834 section 3.3: an automatic reply has a null return path.
+                self.reply("", &self.letter.sender, answer::vacation);
             }
             Fate::Answered => {
                 let author = answer::author(&self.letter.data).filter(|a| self.office.directory.find(a).is_ok());
-                self.reply(author.as_deref().unwrap_or(&self.letter.sender), answer::by_person);
+                let person = &self.recipient.destination.mailbox;
+                self.reply(person, author.as_deref().unwrap_or(&self.letter.sender), answer::by_person);
             }
             _ => {}
         }
     }
 
-    fn reply(&self, to: &str, write: fn(&Reply<'_>) -> Vec<u8>) {
+    fn reply(&self, envelope_sender: &str, to: &str, write: fn(&Reply<'_>) -> Vec<u8>) {
         let (message_id, date) = (self.office.message_id(), (self.office.clock)().to_rfc2822());
         let from = self.recipient.destination.mailbox.as_str();
         self.office.post(
+            envelope_sender,
             to,
             &write(&Reply {
                 from,
@@ -287,7 +290,7 @@ impl Delivery {
             message_id: &self.office.message_id(),
             now: (self.office.clock)(),
         };
-        self.office.post(&letter.sender, &bounce::render(&report));
+        self.office.post("", &letter.sender, &bounce::render(&report));
     }
 
     /// Final delivery: trace headers on top, then the message; returns its UID.

@@ -6,7 +6,7 @@
     reason = "the texts are short, and `write!` would make each line ignore an error that cannot be"
 )]
 
-use crate::explain::{interval, span};
+use crate::explain::{alternatives, interval};
 use crate::model::{Attempt, Dsn, DsnAction, JudgedProbe, Member, SightingRecord, Time, Tls};
 
 /// How many attempts, sightings and members are shown one by one.
@@ -17,13 +17,13 @@ const SHOWN: usize = 8;
 pub fn lines(probe: &JudgedProbe) -> Vec<(&'static str, String)> {
     let mut lines = vec![("expected", expected(probe)), ("measured", measured(probe))];
     let day = probe.sent_at;
-    push_some(&mut lines, "handed over", &probe.attempts, "attempts", |attempt| {
-        attempt_line(attempt, day)
+    push_some(&mut lines, "attempt", &repeated(&probe.attempts), "attempts", |attempts| {
+        attempt_line(attempts, day)
     });
     push_some(&mut lines, "seen", &probe.sightings, "sightings", |sighting| {
         sighting_line(sighting, day)
     });
-    push_some(&mut lines, "members", &probe.members, "members", |member| member_line(member));
+    push_some(&mut lines, "members", &probe.members, "members", member_line);
     if let Some(dsn) = &probe.dsn {
         dsn_lines(dsn, day, &mut lines);
     }
@@ -42,10 +42,14 @@ pub fn lines(probe: &JudgedProbe) -> Vec<(&'static str, String)> {
         let against = requirement.evidence.as_deref().unwrap_or("it does not hold");
         lines.push(("required", format!("{}: {against}", requirement.name)));
     }
-    if let Some(reason) = &probe.reason {
+    if let Some(reason) = probe
+        .reason
+        .as_ref()
+        .filter(|reason| !probe.explanation.contains(reason.trim_end_matches('.')))
+    {
         lines.push(("reason", reason.clone()));
     }
-    lines.push(("message", probe.message_id.clone()));
+    lines.push(("Message-ID", probe.message_id.clone()));
     if let Some(owner) = &probe.owner {
         lines.push(("owner", owner.clone()));
     }
@@ -57,7 +61,7 @@ pub fn lines(probe: &JudgedProbe) -> Vec<(&'static str, String)> {
 
 /// What was expected, and where that is said.
 pub fn expected(probe: &JudgedProbe) -> String {
-    let expected = probe.expected.join(" or ");
+    let expected = alternatives(&probe.expected);
     if probe.expected_at.file.is_empty() {
         expected
     } else {
@@ -99,8 +103,20 @@ fn push_some<T>(lines: &mut Vec<(&'static str, String)>, label: &'static str, it
     }
 }
 
-fn attempt_line(attempt: &Attempt, day: Option<Time>) -> String {
-    let mut text = format!("{}  {}", clock(attempt.ended_at, day), attempt.host);
+/// Attempts that ended alike, one after the other.
+fn repeated(attempts: &[Attempt]) -> Vec<&[Attempt]> {
+    let alike =
+        |a: &Attempt, b: &Attempt| (&a.host, &a.tls, &a.reply, &a.stage, a.in_doubt) == (&b.host, &b.tls, &b.reply, &b.stage, b.in_doubt);
+    attempts.chunk_by(alike).collect()
+}
+
+fn attempt_line(attempts: &[Attempt], day: Option<Time>) -> String {
+    let [attempt, rest @ ..] = attempts else { return String::new() };
+    let mut text = clock(attempt.ended_at, day);
+    if let Some(last) = rest.last() {
+        text.push_str(&format!("–{}, {} times", clock(last.ended_at, day), attempts.len()));
+    }
+    text.push_str(&format!("  {}", attempt.host));
     // Where nobody was talked to, TLS is no question.
     if attempt.reply.code.is_some() && !attempt.reply.ours {
         text.push_str(&format!(", {}", tls(attempt.tls.as_ref())));
@@ -150,7 +166,7 @@ fn sighting_line(sighting: &SightingRecord, day: Option<Time>) -> String {
 }
 
 /// One member of a group, in a line.
-pub fn member_line(member: &Member) -> String {
+fn member_line(member: &Member) -> String {
     let mut text = format!("{}: {}", member.mailbox, member.verdict);
     for flag in &member.flags {
         text.push_str(", ");
@@ -180,8 +196,8 @@ fn dsn_lines(dsn: &Dsn, day: Option<Time>, lines: &mut Vec<(&'static str, String
     for (label, value) in [
         (" ", &dsn.status),
         (" for ", &dsn.recipient),
-        (", says ", &dsn.reporting_mta),
-        (", told by ", &dsn.remote_mta),
+        (", reported by ", &dsn.reporting_mta),
+        (" in the words of ", &dsn.remote_mta),
     ] {
         if let Some(value) = value {
             text.push_str(label);
@@ -201,12 +217,4 @@ fn clock(time: Time, day: Option<Time>) -> String {
     let same_day = day.is_some_and(|day| day.date_naive() == time.date_naive());
     time.format(if same_day { "%H:%M:%S%.3f" } else { "%Y-%m-%d %H:%M:%S%.3f" })
         .to_string()
-}
-
-/// How long a run took, or that it has not ended.
-pub fn took(started: Time, finished: Option<Time>) -> String {
-    finished.map_or_else(
-        || "which has not ended".to_owned(),
-        |finished| format!("in {}", span(crate::model::time::milliseconds(started, finished))),
-    )
 }

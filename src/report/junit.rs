@@ -4,7 +4,7 @@
 //! site accepts for now.
 
 use super::{ReportError, escape, evidence};
-use crate::explain::span;
+use crate::explain::{alternatives, span};
 use crate::model::{Judged, JudgedProbe, Outcome, RunInfo};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use std::{collections::BTreeMap, fmt::Write, time::Duration};
@@ -49,8 +49,9 @@ fn suite(run: Option<&RunInfo>, case: Option<&str>, route: &str, probes: &[&Judg
         }
     }
     suite.add_test_cases(probes.iter().map(|probe| test_case(probe, &name)));
-    let time: f64 = probes.iter().filter_map(|probe| probe.latency_ms).sum();
-    suite.set_time(duration(time));
+    // Probes are under way together: their times do not add up.
+    let longest = probes.iter().filter_map(|probe| probe.latency_ms).max_by(f64::total_cmp);
+    suite.set_time(duration(longest.unwrap_or(0.0)));
     suite
 }
 
@@ -86,10 +87,10 @@ fn told(probe: &JudgedProbe, mut status: TestCaseStatus) -> TestCaseStatus {
         .latency_ms
         .map(|latency| format!(" after {}", span(latency)))
         .unwrap_or_default();
-    let flags: String = probe.flags.iter().map(|flag| format!(", {flag}")).collect();
+    let flags = probe.flags.iter().fold(String::new(), |flags, flag| flags + ", " + flag.word());
     let message = format!(
         "{waived}expected {}, measured {}{flags}{late}",
-        probe.expected.join(" or "),
+        alternatives(&probe.expected),
         probe.verdict
     );
     status.set_message(&*escape(&message));

@@ -4,6 +4,11 @@
 //! What it cannot do: clean up after a process that is killed outright. It hides no cursor and changes no mode, so that nothing is
 //! left behind but its last lines.
 
+#![expect(
+    clippy::format_push_string,
+    reason = "the texts are short, and `write!` would make each line ignore an error that cannot be"
+)]
+
 mod frame;
 
 use super::paint::{self, Span};

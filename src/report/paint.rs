@@ -66,6 +66,7 @@ impl Span {
     }
 
     /// The same style with another text, made from this one.
+    #[must_use]
     pub fn with(&self, text: impl Into<String>) -> Self {
         Self {
             text: text.into(),

@@ -1,13 +1,17 @@
 //! The rows of the terminal's table: a probe, the members of its group, or many passed probes in one.
 
 use super::paint::{DIM, PLAIN, REMARK, Span, outcome_sign, outcome_style};
-use super::table::{Cell, Column, Fit};
+use super::table::{Cell, Column, Fit, Row};
 use crate::explain::{interval, span};
 use crate::model::{Flag, JudgedProbe, Verdict};
 use std::collections::BTreeMap;
 
 /// How many members of a group have a row of their own.
 const MEMBERS: usize = 12;
+
+const RECIPIENT: usize = 1;
+const VERDICT: usize = 6;
+const LATENCY: usize = 7;
 
 /// The columns of every row.
 pub const COLUMNS: [Column; 8] = [
@@ -43,7 +47,7 @@ pub const COLUMNS: [Column; 8] = [
     },
     Column {
         title: "Verdict",
-        fit: Fit::Wrap,
+        fit: Fit::Whole,
         right: false,
     },
     Column {
@@ -58,33 +62,39 @@ pub fn case(probe: &JudgedProbe) -> &str {
     probe.case.as_deref().unwrap_or_default()
 }
 
+/// How the rows of a table are laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Layout {
+    /// Everything in its column.
+    Wide,
+    /// Flags below the verdict, and the case below the address, so that the address has room.
+    Narrow,
+}
+
 /// A row for the probe, and one for each member of its group.
-pub fn of_probe(probe: &JudgedProbe) -> Vec<Vec<Cell>> {
+pub fn of_probe(probe: &JudgedProbe, layout: Layout) -> Vec<Row> {
     let latency = latency(probe.latency_ms, probe.latency_uncertainty_ms);
-    let mut rows = vec![row(
-        probe,
-        &probe.recipient,
-        &probe.message,
-        verdict(probe.verdict, &probe.flags),
-        latency,
-    )];
+    let mut rows = vec![row(probe, layout, &probe.recipient, &probe.message, latency)];
     for (index, member) in probe.members.iter().take(MEMBERS).enumerate() {
-        let last = index + 1 == probe.members.len();
+        let branch = if index + 1 == probe.members.len() { "└" } else { "├" };
+        let latency = self::latency(member.latency_ms, member.latency_uncertainty_ms);
         rows.push(member_row(
-            if last { "└" } else { "├" },
+            layout,
+            branch,
             member.mailbox.as_str(),
-            verdict(member.verdict, &member.flags),
-            self::latency(member.latency_ms, member.latency_uncertainty_ms),
+            Some(member.verdict),
+            &member.flags,
+            latency,
         ));
     }
     if let Some(more) = probe.members.len().checked_sub(MEMBERS).filter(|more| *more > 0) {
-        rows.push(member_row("└", &format!("{more} more members"), Vec::new(), Vec::new()));
+        rows.push(member_row(layout, "└", &format!("{more} more members"), None, &[], Vec::new()));
     }
     rows
 }
 
 /// Rows for many passed probes: one for each role, route, case and verdict.
-pub fn of_many(probes: &[&JudgedProbe]) -> Vec<Vec<Cell>> {
+pub fn of_many(probes: &[&JudgedProbe], layout: Layout) -> Vec<Row> {
     type Kind<'a> = (Option<&'a str>, &'a str, &'a str, Option<&'a str>, Verdict, &'a [Flag]);
     let mut kinds: BTreeMap<Kind<'_>, Vec<&JudgedProbe>> = BTreeMap::new();
     for probe in probes {
@@ -98,10 +108,10 @@ pub fn of_many(probes: &[&JudgedProbe]) -> Vec<Vec<Cell>> {
         );
         kinds.entry(kind).or_default().push(probe);
     }
-    kinds.values().filter_map(|probes| many(probes)).collect()
+    kinds.values().filter_map(|probes| many(probes, layout)).collect()
 }
 
-fn many(probes: &[&JudgedProbe]) -> Option<Vec<Cell>> {
+fn many(probes: &[&JudgedProbe], layout: Layout) -> Option<Row> {
     let first = probes.first()?;
     let noun = if probes.len() == 1 { "probe" } else { "probes" };
     let who = match &first.role {
@@ -121,23 +131,18 @@ fn many(probes: &[&JudgedProbe]) -> Option<Vec<Cell>> {
     let median = latencies
         .get(latencies.len() / 2)
         .map(|median| vec![Span::new("median", DIM), Span::new(&span(*median), PLAIN)]);
-    Some(row(
-        first,
-        &who,
-        &message,
-        verdict(first.verdict, &first.flags),
-        median.unwrap_or_default(),
-    ))
+    Some(row(first, layout, &who, &message, median.unwrap_or_default()))
 }
 
-fn row(probe: &JudgedProbe, who: &str, message: &str, verdict: Cell, latency: Cell) -> Vec<Cell> {
+fn row(probe: &JudgedProbe, layout: Layout, who: &str, message: &str, latency: Cell) -> Row {
     let style = outcome_style(probe.outcome);
     let plain = |text: &str| vec![Span::new(text, PLAIN)];
     let outcome = vec![
         Span::new(outcome_sign(probe.outcome), style),
         Span::new(probe.outcome.word(), style),
     ];
-    vec![
+    let verdict = plain(probe.verdict.word());
+    let cells = vec![
         outcome,
         plain(who),
         plain(probe.run.as_str()),
@@ -146,18 +151,45 @@ fn row(probe: &JudgedProbe, who: &str, message: &str, verdict: Cell, latency: Ce
         plain(case(probe)),
         verdict,
         latency,
-    ]
+    ];
+    let mut row = Row::from(cells);
+    place(&probe.flags, layout, &mut row);
+    if layout == Layout::Narrow
+        && let Some(case) = &probe.case
+    {
+        row.below.resize(COLUMNS.len(), Vec::new());
+        row.below[RECIPIENT] = vec![Span::new(&format!("“{case}”"), DIM)];
+    }
+    row
 }
 
-fn member_row(branch: &str, who: &str, verdict: Cell, latency: Cell) -> Vec<Cell> {
-    let who = vec![Span::new(branch, DIM), Span::new(who, PLAIN)];
-    vec![Vec::new(), who, Vec::new(), Vec::new(), Vec::new(), Vec::new(), verdict, latency]
+fn member_row(layout: Layout, branch: &str, who: &str, verdict: Option<Verdict>, flags: &[Flag], latency: Cell) -> Row {
+    let mut row = Row::from(vec![Vec::new(); COLUMNS.len()]);
+    row.cells[RECIPIENT] = vec![Span::new(branch, DIM), Span::new(who, PLAIN)];
+    row.cells[VERDICT].extend(verdict.map(|verdict| Span::new(verdict.word(), PLAIN)));
+    row.cells[LATENCY] = latency;
+    place(flags, layout, &mut row);
+    if !row.below.is_empty() && branch != "└" {
+        row.below[RECIPIENT] = vec![Span::new("│", DIM)];
+    }
+    row
 }
 
-fn verdict(verdict: Verdict, flags: &[Flag]) -> Cell {
-    std::iter::once(Span::new(verdict.word(), PLAIN))
-        .chain(flags.iter().map(|flag| Span::new(flag.word(), REMARK)))
-        .collect()
+/// Puts flags beside the verdict, or below it.
+fn place(flags: &[Flag], layout: Layout, row: &mut Row) {
+    let Some((last, before)) = flags.split_last() else { return };
+    let flags = before
+        .iter()
+        .map(|flag| format!("{flag},"))
+        .chain([last.to_string()])
+        .map(|flag| Span::new(&flag, REMARK));
+    match layout {
+        Layout::Wide => row.cells[VERDICT].extend(flags),
+        Layout::Narrow => {
+            row.below.resize(COLUMNS.len(), Vec::new());
+            row.below[VERDICT].extend(flags);
+        }
+    }
 }
 
 fn latency(milliseconds: Option<f64>, uncertainty: Option<f64>) -> Cell {

@@ -1,4 +1,4 @@
-//! Tables that fit their width: long cells are shortened in the middle or wrapped at spaces, columns never drift.
+//! Tables that fit their width: long cells are shortened in the middle, columns never drift.
 
 use super::paint::{BOLD, PLAIN, Span};
 use super::{Style, text};
@@ -7,13 +7,14 @@ const GAP: usize = 2;
 /// No column is made narrower than this while another can still give way.
 const NARROW: usize = 8;
 
+/// Most addresses fit so many columns.
+const COMFORT: usize = 32;
+
 /// How a column gives way when the table is too wide.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fit {
     /// It does not.
     Whole,
-    /// Its spans go on the next line; none is broken.
-    Wrap,
     /// Left out in the middle.
     Shorten,
     /// Left out in the middle of an address.
@@ -34,37 +35,103 @@ pub struct Column {
 /// What stands in one cell: spans, set apart by one space.
 pub type Cell = Vec<Span>;
 
-/// Appends the table to `out`. Each row has as many cells as there are columns; lines are at most `width` columns wide, as long as
-/// the columns that do not give way leave room for that.
-pub fn write(columns: &[Column], rows: &[Vec<Cell>], width: usize, color: bool, out: &mut String) {
-    let titles = titles(columns);
-    let widths = widths(columns, &titles, rows, width);
-    for row in std::iter::once(&titles).chain(rows) {
-        let cells: Vec<Vec<Cell>> = columns
-            .iter()
-            .zip(row)
-            .zip(&widths)
-            .map(|((column, cell), width)| fit(column.fit, cell, *width))
-            .collect();
-        let height = cells.iter().map(Vec::len).max().unwrap_or(0);
-        for line in 0..height {
-            let mut blanks = 0;
-            for ((column, cell), width) in columns.iter().zip(&cells).zip(&widths) {
-                let spans = cell.get(line).map(Vec::as_slice).unwrap_or_default();
-                let left = width.saturating_sub(taken(spans));
-                // Blanks are held back until something follows them: no line ends in spaces.
-                if column.right {
-                    blanks += left;
-                }
-                for (index, span) in spans.iter().enumerate() {
-                    out.extend(std::iter::repeat_n(' ', std::mem::take(&mut blanks) + usize::from(index > 0)));
-                    span.write(color, out);
-                }
-                blanks += GAP + if column.right { 0 } else { left };
-            }
-            out.push('\n');
+/// A row, and what stands below it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Row {
+    /// As many cells as there are columns.
+    pub cells: Vec<Cell>,
+    /// Nothing, or a cell for each column, which may go on over the columns to its right, up to the next that is not empty.
+    pub below: Vec<Cell>,
+}
+
+impl From<Vec<Cell>> for Row {
+    fn from(cells: Vec<Cell>) -> Self {
+        Self { cells, below: Vec::new() }
+    }
+}
+
+impl Row {
+    /// Takes a column out.
+    pub fn remove(&mut self, column: usize) {
+        self.cells.remove(column);
+        if column < self.below.len() {
+            self.below.remove(column);
         }
     }
+}
+
+/// Appends the table to `out`. Lines are at most `width` columns wide, as long as the columns that do not give way leave room for that.
+pub fn write(columns: &[Column], rows: &[Row], width: usize, color: bool, out: &mut String) {
+    let titles = Row::from(titles(columns));
+    let widths = widths(columns, rows, width);
+    for row in std::iter::once(&titles).chain(rows) {
+        let cells = columns.iter().zip(&row.cells).zip(&widths);
+        line(
+            cells.map(|((column, cell), width)| (column.right, *width, fit(column.fit, cell, *width))),
+            color,
+            out,
+        );
+        below(&row.below, &widths, color, out);
+    }
+}
+
+/// The lines below a row.
+fn below(cells: &[Cell], widths: &[usize], color: bool, out: &mut String) {
+    let starts: Vec<usize> = widths
+        .iter()
+        .scan(0, |start, width| Some(std::mem::replace(start, *start + width + GAP)))
+        .collect();
+    let edge = widths.iter().sum::<usize>() + GAP * widths.len();
+    let filled: Vec<(usize, &Cell)> = starts.into_iter().zip(cells).filter(|(_, cell)| !cell.is_empty()).collect();
+    let ends = filled.iter().skip(1).map(|(start, _)| *start).chain([edge]);
+    let mut cells: Vec<(usize, Vec<Cell>)> = filled
+        .iter()
+        .zip(ends)
+        .map(|((start, cell), end)| (end - start - GAP, wrap(cell, end - start - GAP)))
+        .collect();
+    if let Some((start, _)) = filled.first().filter(|(start, _)| *start > 0) {
+        cells.insert(0, (start - GAP, Vec::new()));
+    }
+    for number in 0..cells.iter().map(|(_, lines)| lines.len()).max().unwrap_or(0) {
+        line(
+            cells
+                .iter()
+                .map(|(width, lines)| (false, *width, lines.get(number).cloned().unwrap_or_default())),
+            color,
+            out,
+        );
+    }
+}
+
+/// One line of cells: whether it stands at the right, its column's width, its spans.
+fn line(cells: impl Iterator<Item = (bool, usize, Cell)>, color: bool, out: &mut String) {
+    // Blanks are held back until something follows them: no line ends in spaces.
+    let mut blanks = 0;
+    for (right, width, spans) in cells {
+        let left = width.saturating_sub(taken(&spans));
+        if right {
+            blanks += left;
+        }
+        for (index, span) in spans.iter().enumerate() {
+            out.extend(std::iter::repeat_n(' ', std::mem::take(&mut blanks) + usize::from(index > 0)));
+            span.write(color, out);
+        }
+        blanks += GAP + if right { 0 } else { left };
+    }
+    out.push('\n');
+}
+
+/// Spans in lines of that width. None is broken; one that is wider alone is shortened.
+fn wrap(spans: &[Span], width: usize) -> Vec<Cell> {
+    let mut lines: Vec<Cell> = Vec::new();
+    for span in spans {
+        let span = span.with(text::shorten(span.text(), width));
+        match lines.last_mut() {
+            Some(line) if taken(line) + 1 + span.width() <= width => line.push(span),
+            _ => lines.push(vec![span]),
+        }
+    }
+    lines
 }
 
 /// A table of plain words, all of whose columns give way where it is too wide for the terminal.
@@ -84,16 +151,17 @@ pub fn plain(titles: &[&'static str], rows: &[Vec<String>], style: &Style) -> St
             vec![Span::new(text, PLAIN)]
         }
     };
-    let rows: Vec<Vec<Cell>> = rows.iter().map(|row| row.iter().map(cell).collect()).collect();
+    let rows: Vec<Row> = rows.iter().map(|row| row.iter().map(cell).collect::<Vec<_>>().into()).collect();
     let mut out = String::new();
     write(&columns, &rows, style.width, style.color, &mut out);
     out
 }
 
-/// How wide the table is if nothing gives way.
-pub fn natural_width(columns: &[Column], rows: &[Vec<Cell>]) -> usize {
-    let titles = titles(columns);
-    widths(columns, &titles, rows, usize::MAX).iter().sum::<usize>() + GAP * columns.len().saturating_sub(1)
+/// How wide the table would like to be: whole, but for addresses and names that are unusually long.
+pub fn comfortable_width(columns: &[Column], rows: &[Row]) -> usize {
+    let widths = widths(columns, rows, usize::MAX);
+    let comfort = |(column, width): (&Column, usize)| if column.fit == Fit::Whole { width } else { width.min(COMFORT) };
+    columns.iter().zip(widths).map(comfort).sum::<usize>() + GAP * columns.len().saturating_sub(1)
 }
 
 fn titles(columns: &[Column]) -> Vec<Cell> {
@@ -106,31 +174,21 @@ fn taken(spans: &[Span]) -> usize {
 }
 
 /// How wide each column is, so that all fit `width` if that can be.
-fn widths(columns: &[Column], titles: &[Cell], rows: &[Vec<Cell>], width: usize) -> Vec<usize> {
-    let cells = |index: usize| rows.iter().filter_map(move |row| row.get(index)).chain(titles.get(index));
-    let mut widths: Vec<usize> = (0..columns.len())
-        .map(|index| cells(index).map(|cell| taken(cell)).max().unwrap_or(0))
-        .collect();
+fn widths(columns: &[Column], rows: &[Row], width: usize) -> Vec<usize> {
+    let titles = titles(columns);
+    let widest = |index: usize| {
+        rows.iter()
+            .filter_map(|row| row.cells.get(index))
+            .chain(titles.get(index))
+            .map(|cell| taken(cell))
+            .max()
+    };
+    let mut widths: Vec<usize> = (0..columns.len()).map(|index| widest(index).unwrap_or(0)).collect();
     let mut excess = (widths.iter().sum::<usize>() + GAP * columns.len().saturating_sub(1)).saturating_sub(width);
-    for (index, column) in columns.iter().enumerate() {
-        if column.fit == Fit::Wrap {
-            let widest_span = cells(index).flatten().map(Span::width).max().unwrap_or(0);
-            let given = excess.min(widths[index].saturating_sub(widest_span));
-            widths[index] -= given;
-            // What wraps seldom fills its lines: the column is as wide as the widest of them.
-            let filled = cells(index)
-                .flat_map(|cell| fit(Fit::Wrap, cell, widths[index]))
-                .map(|line| taken(&line))
-                .max()
-                .unwrap_or(0);
-            excess = excess.saturating_sub(given + widths[index] - filled);
-            widths[index] = filled;
-        }
-    }
     // Column by column, always the widest: short ones stay whole as long as possible.
     while excess > 0 {
         let widest = (0..columns.len())
-            .filter(|index| matches!(columns[*index].fit, Fit::Shorten | Fit::Address) && widths[*index] > NARROW)
+            .filter(|index| columns[*index].fit != Fit::Whole && widths[*index] > NARROW)
             .max_by_key(|index| widths[*index]);
         let Some(widest) = widest else { break };
         widths[widest] -= 1;
@@ -139,37 +197,18 @@ fn widths(columns: &[Column], titles: &[Cell], rows: &[Vec<Cell>], width: usize)
     widths
 }
 
-/// The lines of a cell in a column of that width.
-fn fit(fit: Fit, cell: &Cell, width: usize) -> Vec<Cell> {
-    match fit {
-        Fit::Whole => vec![cell.clone()],
-        Fit::Wrap => {
-            let mut lines: Vec<Cell> = vec![Vec::new()];
-            for span in cell {
-                if let Some(line) = lines.last_mut()
-                    && (line.is_empty() || taken(line) + 1 + span.width() <= width)
-                {
-                    line.push(span.clone());
-                } else {
-                    lines.push(vec![span.clone()]);
-                }
-            }
-            lines
-        }
-        // The last span gives way: what stands before it is a sign.
-        Fit::Shorten | Fit::Address => {
-            let Some((last, before)) = cell.split_last() else {
-                return vec![Vec::new()];
-            };
-            let left = width.saturating_sub(taken(before) + usize::from(!before.is_empty()));
-            let short = if fit == Fit::Address {
-                text::shorten_address(last.text(), left)
-            } else {
-                text::shorten(last.text(), left)
-            };
-            vec![before.iter().cloned().chain([last.with(short)]).collect()]
-        }
-    }
+/// A cell in a column of that width. The last span gives way: what stands before it is a sign.
+fn fit(fit: Fit, cell: &Cell, width: usize) -> Cell {
+    let Some((last, before)) = cell.split_last().filter(|_| fit != Fit::Whole) else {
+        return cell.clone();
+    };
+    let left = width.saturating_sub(taken(before) + usize::from(!before.is_empty()));
+    let short = if fit == Fit::Address {
+        text::shorten_address(last.text(), left)
+    } else {
+        text::shorten(last.text(), left)
+    };
+    before.iter().cloned().chain([last.with(short)]).collect()
 }
 
 #[cfg(test)]
@@ -184,7 +223,7 @@ mod tests {
         },
         Column {
             title: "What",
-            fit: Fit::Wrap,
+            fit: Fit::Whole,
             right: false,
         },
         Column {
@@ -195,8 +234,8 @@ mod tests {
     ];
 
     fn table(rows: &[[&str; 3]], width: usize) -> String {
-        let cell = |text: &&str| text.split('|').map(|span| Span::new(span, PLAIN)).collect();
-        let rows: Vec<Vec<Cell>> = rows.iter().map(|row| row.iter().map(cell).collect()).collect();
+        let cell = |text: &&str| vec![Span::new(text, PLAIN)];
+        let rows: Vec<Row> = rows.iter().map(|row| row.iter().map(cell).collect::<Vec<_>>().into()).collect();
         let mut out = String::new();
         write(&COLUMNS, &rows, width, false, &mut out);
         out
@@ -211,16 +250,44 @@ mod tests {
     }
 
     #[test]
-    fn wrapping_comes_before_shortening() {
-        let rows = [["admin@contoso.example", "inbox|late|moved", "7"]];
-        assert_eq!(
-            table(&rows, 40),
-            "Who                    What        ms\nadmin@contoso.example  inbox late   7\n                       moved\n"
+    fn a_table_without_room_shortens_what_may_be_shortened() {
+        let rows = [["admin@contoso.example", "inbox", "7"]];
+        assert_eq!(table(&rows, 27), "Who               What   ms\nadmin@conto…mple  inbox   7\n");
+        assert_eq!(table(&rows, 3), "Who       What   ms\nadmi…ple  inbox   7\n");
+    }
+
+    #[test]
+    fn what_stands_below_may_go_on_to_the_right() {
+        let cell = |words: &[&str]| words.iter().map(|text| Span::new(text, PLAIN)).collect::<Cell>();
+        let cells = vec![cell(&["admin@contoso.example"]), cell(&["inbox"]), cell(&["0.32"])];
+        let row = |below: [&[&str]; 3]| Row {
+            cells: cells.clone(),
+            below: below.map(cell).into(),
+        };
+        let mut out = String::new();
+        write(
+            &COLUMNS,
+            &[
+                row([&[], &["late,", "duplicated,", "quarantine-unchecked"], &[]]),
+                row([&["case"], &["late"], &[]]),
+                row([&["a", "case"], &[], &[]]),
+            ],
+            80,
+            false,
+            &mut out,
         );
-        assert_eq!(
-            table(&rows, 27),
-            "Who               What   ms\nadmin@conto…mple  inbox   7\n                  late\n                  moved\n"
-        );
+        let expected = [
+            "Who                    What     ms",
+            "admin@contoso.example  inbox  0.32",
+            "                       late,",
+            "                       duplicated,",
+            "                       quara…ecked",
+            "admin@contoso.example  inbox  0.32",
+            "case                   late",
+            "admin@contoso.example  inbox  0.32",
+            "a case",
+        ];
+        assert_eq!(out.lines().collect::<Vec<_>>(), expected);
     }
 
     #[test]

@@ -6,9 +6,11 @@
 )]
 
 use super::paint::{BOLD, DIM, PLAIN, Span, outcome_sign, outcome_style};
-use super::table::{self, Cell, Column, Fit};
-use super::{Style, evidence, rows, text};
-use crate::model::{Judged, JudgedProbe, Outcome, Verdict};
+use super::rows::{self, Layout};
+use super::table::{self, Column, Fit, Row};
+use super::{Style, evidence, text};
+use crate::explain::span;
+use crate::model::{Judged, JudgedProbe, Outcome, Verdict, time};
 use std::collections::BTreeMap;
 
 /// With more passed probes than this, they are counted by role and route instead.
@@ -51,47 +53,35 @@ impl Page {
         let one_by_one = self.verbose || passed <= PASSED_ONE_BY_ONE;
         let (single, counted): (Vec<&JudgedProbe>, Vec<&JudgedProbe>) =
             probes.into_iter().partition(|probe| one_by_one || probe.outcome != Outcome::Passed);
-        let mut rows: Vec<Vec<Cell>> = single.into_iter().flat_map(rows::of_probe).collect();
-        rows.extend(rows::of_many(&counted));
-        let mut columns = rows::COLUMNS.to_vec();
-        let constant = self.leave_out_constant(judged, &mut columns, &mut rows);
-        if !constant.is_empty() {
-            Span::new(&format!("Every probe: {}", constant.join(", ")), DIM).write(self.color, out);
-            out.push('\n');
-        }
-        table::write(&columns, &rows, self.width, self.color, out);
-    }
-
-    /// Columns that nobody misses go: those that are empty, and, where the table is too wide, those that say the same in every row.
-    /// Gives back what these say.
-    fn leave_out_constant(&self, judged: &Judged, columns: &mut Vec<Column>, rows: &mut [Vec<Cell>]) -> Vec<String> {
-        let mut said = Vec::new();
-        let same = |value: fn(&JudgedProbe) -> &str| {
-            let first = judged.probes.first().map(value);
-            first.filter(|first| judged.probes.iter().all(|probe| value(probe) == *first))
+        let rows = |layout| {
+            single
+                .iter()
+                .flat_map(|probe| rows::of_probe(probe, layout))
+                .chain(rows::of_many(&counted, layout))
+                .collect()
         };
-        let candidates = [
-            ("Run", same(|probe| probe.run.as_str())),
-            ("Case", same(rows::case)),
-            ("Message", same(|probe| &probe.message)),
-            ("Route", same(|probe| &probe.route)),
-        ];
-        for (title, value) in candidates {
-            let (Some(value), Some(index)) = (value, columns.iter().position(|column| column.title == title)) else {
-                continue;
-            };
-            let unneeded = title == "Run" || value.is_empty();
-            if unneeded || table::natural_width(columns, rows) > self.width {
-                columns.remove(index);
-                for row in rows.iter_mut() {
-                    row.remove(index);
-                }
-                if !unneeded {
-                    said.push(format!("{} {value}", title.to_lowercase()));
-                }
+
+        let mut table = (rows::COLUMNS.to_vec(), rows(Layout::Wide));
+        leave_out(&constant(judged, true), &mut table);
+        if table::comfortable_width(&table.0, &table.1) > self.width {
+            table = (rows::COLUMNS.to_vec(), rows(Layout::Narrow));
+            let mut unneeded = constant(judged, true);
+            // Its words stand below the rows.
+            unneeded.push(("Case", String::new()));
+            leave_out(&unneeded, &mut table);
+        }
+        let mut said = Vec::new();
+        for (title, value) in constant(judged, false) {
+            if table::comfortable_width(&table.0, &table.1) > self.width {
+                said.push(format!("{} {value}", title.to_lowercase()));
+                leave_out(&[(title, value)], &mut table);
             }
         }
-        said
+        if !said.is_empty() {
+            Span::new(&format!("Every probe: {}", said.join(", ")), DIM).write(self.color, out);
+            out.push('\n');
+        }
+        table::write(&table.0, &table.1, self.width, self.color, out);
     }
 
     fn failures(&self, judged: &Judged, out: &mut String) {
@@ -227,16 +217,16 @@ impl Page {
         let mut roles: Vec<_> = judged.roles.iter().collect();
         roles.sort_by_key(|role| rank(role.outcome));
         let number = |number: u32| vec![Span::new(&number.to_string(), PLAIN)];
-        let rows: Vec<Vec<Cell>> = roles
+        let rows: Vec<Row> = roles
             .iter()
             .map(|role| {
                 let sign = Span::new(outcome_sign(role.outcome), outcome_style(role.outcome));
-                vec![
+                Row::from(vec![
                     vec![sign, Span::new(&role.role, PLAIN)],
                     number(role.holders),
                     number(role.reachable),
                     number(role.covered),
-                ]
+                ])
             })
             .collect();
         out.push('\n');
@@ -279,7 +269,11 @@ fn headline(judged: &Judged) -> (Outcome, String) {
             if let Some(change) = &run.change {
                 sentence.push_str(&format!(" for {change}"));
             }
-            sentence.push_str(&format!(", {}", evidence::took(run.started_at, run.finished_at)));
+            sentence.push_str(&format!(", started {} UTC", run.started_at.format("%Y-%m-%d %H:%M:%S")));
+            sentence.push_str(&match run.finished_at {
+                Some(finished) => format!(", took {}", span(time::milliseconds(run.started_at, finished))),
+                None => ", not ended yet".to_owned(),
+            });
         }
         runs => {
             let ids: Vec<&str> = runs.iter().take(NAMED).map(|run| run.id.as_str()).collect();
@@ -293,6 +287,39 @@ fn headline(judged: &Judged) -> (Outcome, String) {
     }
     sentence.push('.');
     (outcome, sentence)
+}
+
+/// The columns that say the same of every probe, and what they say: those that nobody needs, or those that can be said once.
+fn constant(judged: &Judged, unneeded: bool) -> Vec<(&'static str, String)> {
+    type Said = fn(&JudgedProbe) -> &str;
+    let columns: [(&str, Said); 4] = [
+        ("Run", |probe| probe.run.as_str()),
+        ("Case", rows::case),
+        ("Message", |probe| &probe.message),
+        ("Route", |probe| &probe.route),
+    ];
+    let mut constant = Vec::new();
+    for (title, said) in columns {
+        let Some(first) = judged.probes.first().map(said) else { continue };
+        let always = judged.probes.iter().all(|probe| said(probe) == first);
+        // The one run stands in the headline.
+        if always && (title == "Run" || first.is_empty()) == unneeded {
+            constant.push((title, first.to_owned()));
+        }
+    }
+    constant
+}
+
+/// Takes columns out of a table.
+fn leave_out(titles: &[(&str, String)], (columns, rows): &mut (Vec<Column>, Vec<Row>)) {
+    for (title, _) in titles {
+        if let Some(index) = columns.iter().position(|column| column.title == *title) {
+            columns.remove(index);
+            for row in rows.iter_mut() {
+                row.remove(index);
+            }
+        }
+    }
 }
 
 /// Worst first.

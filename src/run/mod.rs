@@ -374,7 +374,9 @@ impl Course {
                     },
                 };
                 let silent: Vec<Event> = opening.waiting.iter().map(blind).collect();
-                silent.iter().for_each(|event| self.take_in(event));
+                for event in &silent {
+                    self.take_in(event);
+                }
             }
             let open = (0..self.ledger.len()).filter(|index| self.ledger.places(*index).into_iter().all(|name| self.ledger.is_ready(name)));
             self.ready.send_replace(deliver::Ready::These(open.collect()));

@@ -4,6 +4,7 @@ use super::{
     Answer, Parcel, Trouble,
     auth::Credentials,
     failure::{Failure, Stage},
+    opening::open,
     pool::Pool,
     reply::RawReply,
     scrub::Scrubber,
@@ -86,7 +87,6 @@ impl Client {
     }
 
     /// The record of a failure; `host` stands for the host if none was connected to.
-    #[expect(clippy::result_large_err, reason = "the result of `Sender::send`")]
     pub fn ended(&self, mut failure: Failure, began: Time, host: &str, more_hosts: bool) -> Result<Answer, Trouble> {
         failure.reply.text = self.scrubbed(&failure.reply.text);
         failure.into_outcome((began, self.clock.now()), host, more_hosts)
@@ -94,7 +94,7 @@ impl Client {
 
     /// Opens a session with the host and ends it; a sentence that says what was found.
     pub async fn check(&self, target: &Target) -> Result<String, String> {
-        let session = match Session::open(&self.access, target).await {
+        let session = match open(&self.access, target).await {
             Ok(session) => session,
             Err(failure) => {
                 let host = failure.host.as_deref().unwrap_or(&target.name);
@@ -138,7 +138,7 @@ impl Client {
 
     async fn on_a_new_session(&self, target: &Target, parcel: &Parcel) -> Result<Taken, Box<Failure>> {
         let place = self.pool.place().await;
-        let mut session = Session::open(&self.access, target).await?;
+        let mut session = open(&self.access, target).await?;
         let outcome = self.on(&mut session, parcel).await;
         self.pool.give(target, session, place);
         outcome

@@ -135,7 +135,6 @@ impl Failure {
     }
 
     /// The attempt that ended so; `host` stands for the host if none was connected to.
-    #[expect(clippy::result_large_err, reason = "the result of `Sender::send`")]
     pub fn into_outcome(self, times: (Time, Time), host: &str, more_hosts: bool) -> Result<Answer, Trouble> {
         let (at, ended_at) = times;
         let in_doubt = matches!(self.kind, Kind::Trouble { in_doubt: true, .. });

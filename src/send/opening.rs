@@ -9,10 +9,8 @@ use super::{
     session::{Access, At, Session, Target},
     wire::{Wire, in_words},
 };
-use crate::{
-    model::{Tls, TlsMode},
-    tls::is_lasting,
-};
+use crate::{model::TlsMode, tls::is_lasting};
+use lettre::transport::smtp::extension::ClientId;
 use std::{net::SocketAddr, time::Duration};
 use tokio::{
     net::{TcpStream, lookup_host},
@@ -22,156 +20,149 @@ use tokio::{
 /// So many addresses of one host are tried in one attempt.
 const ADDRESSES: usize = 4;
 
-/// A session in the making; keeps what an early end must tell.
-pub(super) struct Opening<'a> {
-    access: &'a Access,
-    target: &'a Target,
-    /// Why TLS is left alone this time.
-    without_tls: Option<String>,
-    host: String,
-    tls: Option<Tls>,
+/// Opens a session with the host at `target`. With opportunistic TLS whose handshake fails, once more without it.
+pub(super) async fn open(access: &Access, target: &Target) -> Result<Session, Box<Failure>> {
+    match open_once(access, target, None).await {
+        Err(failure) if failure.without_tls && access.mode == TlsMode::Opportunistic => {
+            open_once(access, target, Some(failure.reply.text)).await
+        }
+        outcome => outcome,
+    }
 }
 
-impl<'a> Opening<'a> {
-    pub fn new(access: &'a Access, target: &'a Target, without_tls: Option<String>) -> Self {
-        Self {
-            access,
-            target,
-            without_tls,
-            host: target.name.clone(),
-            tls: None,
-        }
-    }
-
-    pub async fn run(mut self) -> Result<Session, Box<Failure>> {
-        self.open().await.map_err(|failure| {
-            Box::new(Failure {
-                host: Some(self.host),
-                tls: self.tls,
+/// `without_tls` says why TLS is left alone this time.
+async fn open_once(access: &Access, target: &Target, without_tls: Option<String>) -> Result<Session, Box<Failure>> {
+    let (stream, peer) = connect(&target.at, access.timeouts.connect).await?;
+    let local = stream.local_addr().unwrap_or(peer).ip();
+    let mut session = Session::new(Wire::new(stream), shown(&target.name, peer), peer);
+    let opening = Opening {
+        access,
+        target,
+        our_name: ehlo::our_name(&access.host_name, local),
+    };
+    match opening.run(&mut session, without_tls).await {
+        Ok(()) => Ok(session),
+        Err(failure) => {
+            let failure = Box::new(Failure {
+                host: Some(session.host.clone()),
+                tls: session.tls.clone(),
                 ..*failure
-            })
-        })
+            });
+            if session.usable {
+                session.quit().await;
+            }
+            Err(failure)
+        }
     }
+}
 
-    async fn open(&mut self) -> Result<Session, Box<Failure>> {
+/// A session in the making.
+struct Opening<'a> {
+    access: &'a Access,
+    target: &'a Target,
+    our_name: ClientId,
+}
+
+impl Opening<'_> {
+    async fn run(&self, session: &mut Session, without_tls: Option<String>) -> Result<(), Box<Failure>> {
         let limit = self.access.timeouts.command;
-        let (stream, peer) = connect(&self.target.at, self.access.timeouts.connect).await?;
-        self.host = shown(&self.target.name, peer);
-        let local = stream.local_addr().unwrap_or(peer);
-        let mut wire = Wire::new(stream);
         if self.access.mode == TlsMode::Implicit {
-            wire = self.encrypt(wire, Stage::Connect).await?;
+            self.encrypt(session, Stage::Connect).await?;
         }
-        let mut session = Session {
-            wire,
-            peer,
-            host: self.host.clone(),
-            tls: self.tls.clone(),
-            offers: Offers::default(),
-            signed_in: None,
-            unfinished: false,
-            usable: true,
-        };
         let greeting = session.hear(Stage::Greeting, limit).await?;
-        if let Err(failure) = positive(Stage::Greeting, greeting) {
-            session.quit().await;
-            return Err(failure);
-        }
-        say_ehlo(&mut session, self.access, local).await?;
-        if let Some(reason) = &self.without_tls {
-            self.host = format!("{}, in the clear because TLS failed: {reason}", self.host);
-            session.host.clone_from(&self.host);
+        positive(Stage::Greeting, greeting)?;
+        self.ehlo(session).await?;
+        if let Some(reason) = without_tls {
+            session.host = format!("{}, in the clear because TLS failed: {reason}", session.host);
         } else if matches!(self.access.mode, TlsMode::Required | TlsMode::Opportunistic) {
-            session = self.starttls(session, local).await?;
+            self.starttls(session).await?;
         }
         if let Some(credentials) = &self.access.credentials {
-            session.signed_in = Some(auth::sign_in(&mut session, credentials, limit).await?);
+            session.signed_in = Some(auth::sign_in(session, credentials, limit).await?);
         }
-        Ok(session)
+        Ok(())
     }
 
-    async fn starttls(&mut self, mut session: Session, local: SocketAddr) -> Result<Session, Box<Failure>> {
+    /// EHLO, or HELO with a server that does not know it (RFC 5321 section 3.2).
+    async fn ehlo(&self, session: &mut Session) -> Result<(), Box<Failure>> {
+        let limit = self.access.timeouts.command;
+        let name = &self.our_name;
+        let reply = session.exchange(&format!("EHLO {name}\r\n"), Stage::Ehlo, limit).await?;
+        if reply.is_positive() {
+            session.offers = Offers::of(&reply);
+            return Ok(());
+        }
+        session.offers = Offers::default();
+        if reply.code < 500 {
+            return positive(Stage::Ehlo, reply).map(|_| ());
+        }
+        let reply = session.exchange(&format!("HELO {name}\r\n"), Stage::Ehlo, limit).await?;
+        positive(Stage::Ehlo, reply).map(|_| ())
+    }
+
+    async fn starttls(&self, session: &mut Session) -> Result<(), Box<Failure>> {
         let required = self.access.mode == TlsMode::Required;
         if !session.offers.starttls {
             return if required {
                 let text = "the server does not offer STARTTLS, and the route requires TLS: nothing was sent";
                 Err(Failure::hopeless(Stage::Starttls, text))
             } else {
-                Ok(session)
+                Ok(())
             };
         }
-        let exchanged = session
-            .exchange("STARTTLS\r\n", Stage::Starttls, self.access.timeouts.command)
-            .await;
-        let reply = exchanged.map_err(|failure| {
-            let without_tls = failure.kind != Kind::Answer;
-            Box::new(Failure { without_tls, ..*failure })
-        })?;
+        let limit = self.access.timeouts.command;
+        let reply = match session.exchange("STARTTLS\r\n", Stage::Starttls, limit).await {
+            Ok(reply) => reply,
+            Err(failure) => return Err(without_tls_perhaps(failure)),
+        };
         if !reply.is_positive() {
             if required || reply.code == 421 || !reply.is_refusal() {
-                return positive(Stage::Starttls, reply).map(|_| session);
+                return positive(Stage::Starttls, reply).map(|_| ());
             }
-            self.host = format!("{}, in the clear because STARTTLS was refused: {}", self.host, reply.kept());
-            session.host.clone_from(&self.host);
-            return Ok(session);
+            session.host = format!("{}, in the clear because STARTTLS was refused: {}", session.host, reply.kept());
+            return Ok(());
         }
         // What came before the handshake was not protected by it: an attacker's, or a broken server's (CVE-2011-0411).
         if session.wire.is_ahead() {
-            let text =
-                "the server sent plain text after its reply to STARTTLS; the connection was given up, as somebody may have put it there";
+            session.usable = false;
+            let text = "the server sent plain text after its reply to STARTTLS; the connection was given up: somebody may stand in between";
             return Err(Failure::trouble(Stage::Starttls, text));
         }
-        let wire = self.encrypt(session.wire, Stage::Starttls).await?;
-        let mut session = Session {
-            wire,
-            tls: self.tls.clone(),
-            ..session
-        };
+        self.encrypt(session, Stage::Starttls).await?;
         // What was offered in the clear counts no longer (RFC 3207 section 4.2).
-        say_ehlo(&mut session, self.access, local).await?;
-        Ok(session)
+        self.ehlo(session).await
     }
 
-    async fn encrypt(&mut self, wire: Wire, stage: Stage) -> Result<Wire, Box<Failure>> {
+    async fn encrypt(&self, session: &mut Session, stage: Stage) -> Result<(), Box<Failure>> {
         let Some(connector) = &self.access.connector else {
             return Err(Failure::hopeless(stage, "TLS is not set up for this route"));
         };
-        match wire.encrypt(connector, &self.target.name, self.access.timeouts.command).await {
-            Ok((wire, tls)) => {
-                self.tls = Some(tls);
-                Ok(wire)
+        match session
+            .wire
+            .encrypt(connector, &self.target.name, self.access.timeouts.command)
+            .await
+        {
+            Ok(tls) => {
+                session.tls = Some(tls);
+                Ok(())
             }
             Err(error) => {
+                session.usable = false;
                 let text = in_words(&error);
-                let failure = if is_lasting(&error) {
+                Err(without_tls_perhaps(if is_lasting(&error) {
                     Failure::hopeless(stage, text)
                 } else {
                     Failure::trouble(stage, text)
-                };
-                Err(Box::new(Failure {
-                    without_tls: true,
-                    ..*failure
                 }))
             }
         }
     }
 }
 
-/// EHLO, or HELO with a server that does not know it (RFC 5321 section 3.2).
-async fn say_ehlo(session: &mut Session, access: &Access, local: SocketAddr) -> Result<(), Box<Failure>> {
-    let limit = access.timeouts.command;
-    let name = ehlo::our_name(&access.host_name, local.ip());
-    let reply = session.exchange(&format!("EHLO {name}\r\n"), Stage::Ehlo, limit).await?;
-    if reply.is_positive() {
-        session.offers = Offers::of(&reply);
-        return Ok(());
-    }
-    session.offers = Offers::default();
-    if reply.code < 500 {
-        return positive(Stage::Ehlo, reply).map(|_| ());
-    }
-    let reply = session.exchange(&format!("HELO {name}\r\n"), Stage::Ehlo, limit).await?;
-    positive(Stage::Ehlo, reply).map(|_| ())
+/// Marks a failure of TLS: a connection without it may work, unless the server said that it will not.
+fn without_tls_perhaps(mut failure: Box<Failure>) -> Box<Failure> {
+    failure.without_tls = failure.kind != Kind::Answer;
+    failure
 }
 
 /// Connects to the first address that answers.

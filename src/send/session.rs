@@ -4,7 +4,6 @@ use super::{
     auth::Credentials,
     ehlo::Offers,
     failure::{Failure, Stage},
-    opening::Opening,
     reply::RawReply,
     settings::Timeouts,
     wire::Wire,
@@ -63,13 +62,17 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Opens a session with the host at `target`. With opportunistic TLS whose handshake fails, once more without it.
-    pub async fn open(access: &Access, target: &Target) -> Result<Self, Box<Failure>> {
-        match Opening::new(access, target, None).run().await {
-            Err(failure) if failure.without_tls && access.mode == TlsMode::Opportunistic => {
-                Opening::new(access, target, Some(failure.reply.text)).run().await
-            }
-            outcome => outcome,
+    /// A session on a connection that was just opened, to `peer`.
+    pub fn new(wire: Wire, host: String, peer: SocketAddr) -> Self {
+        Self {
+            wire,
+            peer,
+            host,
+            tls: None,
+            offers: Offers::default(),
+            signed_in: None,
+            unfinished: false,
+            usable: true,
         }
     }
 

@@ -31,6 +31,19 @@ pub struct Timeouts {
     pub final_reply: Duration,
 }
 
+impl Timeouts {
+    /// These, but no step longer than `longest`.
+    #[must_use]
+    pub fn at_most(self, longest: Duration) -> Self {
+        Self {
+            connect: self.connect.min(longest),
+            command: self.command.min(longest),
+            body: self.body.min(longest),
+            final_reply: self.final_reply.min(longest),
+        }
+    }
+}
+
 impl Default for Timeouts {
     /// RFC 5321 section 4.5.3.2 asks for five minutes a command, since giving up there costs an MTA a retry in its queue. Here it only costs one
     /// more attempt, and the probes that wait for the connection gain by it: a minute. After the final dot it would cost the certainty whether

@@ -9,7 +9,7 @@ use crate::{model::Tls, tls::Connector};
 use futures::FutureExt;
 use std::{fmt, io, time::Duration};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, Empty, empty},
     net::TcpStream,
     time::timeout,
 };
@@ -72,6 +72,8 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Duplex for S {}
 enum Stream {
     Clear(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+    /// Nothing to hear, and nobody to hear it.
+    Gone(Empty),
 }
 
 impl Stream {
@@ -79,6 +81,7 @@ impl Stream {
         match self {
             Self::Clear(stream) => stream,
             Self::Tls(stream) => stream.as_mut(),
+            Self::Gone(stream) => stream,
         }
     }
 }
@@ -124,21 +127,18 @@ impl Wire {
         }
     }
 
-    /// Turns to TLS with `host`.
+    /// Turns to TLS with `host`. After an error the connection is gone.
     ///
     /// # Errors
     /// If it takes longer than `limit`, or as [`Connector::wrap`].
-    pub async fn encrypt(self, connector: &Connector, host: &str, limit: Duration) -> io::Result<(Self, Tls)> {
-        let Stream::Clear(stream) = self.stream else {
-            return Err(io::Error::other("the connection is already encrypted"));
+    pub async fn encrypt(&mut self, connector: &Connector, host: &str, limit: Duration) -> io::Result<Tls> {
+        let Stream::Clear(stream) = std::mem::replace(&mut self.stream, Stream::Gone(empty())) else {
+            return Err(io::Error::other("only a connection in the clear can be encrypted"));
         };
         let slow = || io::Error::new(io::ErrorKind::TimedOut, format!("the TLS handshake did not end within {limit:?}"));
         let (stream, tls) = timeout(limit, connector.wrap(stream, host)).await.map_err(|_| slow())??;
-        let wire = Self {
-            stream: Stream::Tls(Box::new(stream)),
-            buffer: Vec::new(),
-        };
-        Ok((wire, tls))
+        self.stream = Stream::Tls(Box::new(stream));
+        Ok(tls)
     }
 
     /// Writes `bytes` within `limit`.

@@ -94,7 +94,8 @@ pub(super) fn lists() -> [String; 3] {
         for (local, _) in MAILBOXES {
             let line = Account::new(&format!("{local}@{domain}")).passwd_line(match local {
                 "junk" => "userdb_namespace/inbox/disabled=yes userdb_namespace/french/disabled=no",
-                "full" => "userdb_quota_rule=*:bytes=1",
+                // Dovecot 2.3 reads the first, 2.4 the second.
+                "full" => "userdb_quota_rule=*:bytes=1 userdb_quota_storage_size=1B",
                 _ => "",
             });
             imap += &line;

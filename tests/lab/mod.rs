@@ -28,6 +28,7 @@ use std::fs::{self, OpenOptions};
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::thread::sleep;
@@ -81,6 +82,8 @@ impl Lab {
             .arg(folder.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
+            // What interrupts or kills the test must leave the supervisor time to clean up.
+            .process_group(0)
             .spawn()
             .expect("tests/lab/supervise starts");
         let orders = supervisor.stdin.take();

@@ -130,6 +130,15 @@ async fn a_sign_in_that_is_not_offered_is_not_tried() {
     );
 }
 
+#[tokio::test]
+async fn a_session_that_leads_nowhere_is_ended_politely() {
+    let peer = Peer::plays(&[super::GREETS]).await;
+    let endpoint = endpoint(peer.port, TlsMode::None, None);
+    let sender = SmtpSender::new(&endpoint, password(SECRET), &conduct()).unwrap();
+    attempt(&sender, 0).await;
+    assert_eq!(peer.heard().await, ["EHLO probe.example", "QUIT"]);
+}
+
 #[test]
 fn debug_shows_no_secret() {
     let shown = format!("{:?}", password(SECRET));

@@ -92,7 +92,7 @@ async fn plain_text_before_the_handshake_is_not_believed() {
         assert_eq!(
             told,
             "trouble at starttls: the server sent plain text after its reply to STARTTLS; \
-             the connection was given up, as somebody may have put it there"
+             the connection was given up: somebody may stand in between"
         );
     }
 }

@@ -1,5 +1,10 @@
 //! What is drawn while a run goes: a bar, the counts, who is still waited for, which mailboxes cannot be looked at.
 
+#![expect(
+    clippy::format_push_string,
+    reason = "the texts are short, and `write!` would make each line ignore an error that cannot be"
+)]
+
 use super::Line;
 use crate::explain::span;
 use crate::model::{Phase, Progress, Time, Verdict, time};

@@ -3,7 +3,7 @@ use crate::model::{Verdict, Waiting};
 use std::collections::BTreeMap;
 
 fn at(seconds: f64) -> Time {
-    Time::UNIX_EPOCH + chrono::TimeDelta::milliseconds((seconds * 1000.0) as i64)
+    Time::UNIX_EPOCH + Duration::from_secs_f64(seconds)
 }
 
 fn progress(seconds: f64) -> Progress {
