@@ -11,7 +11,7 @@ use lab::{
     talk::{Answer, Way, send},
 };
 use mailflow::{
-    model::{Mailbox, MailboxAccess, Placement, TlsMode, What},
+    model::{Mailbox, MailboxAccess, Placement, SignIn, TlsMode, What},
     watch::{
         Watcher,
         imap::{Budget, Patience, Watched, watchers},
@@ -140,13 +140,9 @@ async fn one_login_sees_many_mailboxes() {
     let shared = |address: &str| {
         let mut mailbox = own(&lab, address);
         let MailboxAccess::Imap(access) = &mut mailbox.access;
-        access.sign_in = match &access.sign_in {
-            mailflow::model::SignIn::Password { password, .. } => mailflow::model::SignIn::Password {
-                user: OVERSEER.to_owned(),
-                password: password.clone(),
-            },
-            other => other.clone(),
-        };
+        if let SignIn::Password { user, .. } = &mut access.sign_in {
+            OVERSEER.clone_into(user);
+        }
         access.root = Some(format!("All/{}", address.split('@').next().expect("a local part")));
         watched(mailbox, PASSWORD)
     };
@@ -158,8 +154,8 @@ async fn one_login_sees_many_mailboxes() {
     for number in 0..5 {
         deliver(&lab, &desk, number);
     }
-    for number in 0..5 {
-        let copy = desk.seen(number, ALL[number]).await;
+    for (number, address) in ALL[..5].iter().enumerate() {
+        let copy = desk.seen(number, address).await;
         let arrivals = lab.true_arrivals();
         let truth = arrivals
             .iter()
@@ -204,10 +200,8 @@ async fn a_run_that_is_taken_up_finds_what_arrived_meanwhile() {
     desk.send();
     for (address, marks) in [(ALL[0], Some(marks)), (ALL[1], None)] {
         let baselines = marks.into_iter().map(|marks| (address.into(), marks)).collect();
-        for watcher in watching([watched(own(&lab, address), PASSWORD)]) {
-            desk.start(watcher, baselines);
-            break;
-        }
+        let watcher = watching([watched(own(&lab, address), PASSWORD)]).remove(0);
+        desk.start(watcher, baselines);
     }
     desk.until(|what| matches!(what, What::Looked { mailbox, .. } if mailbox.as_str() == ALL[0]))
         .await;

@@ -70,7 +70,9 @@ fn recipient(address: &str) -> Recipient {
 
 fn probe(number: usize) -> Probe {
     let run = RunId::from_random([1, 2, 3, 4, 5, 6]);
-    let id = ProbeId::new(&run, [u8::try_from(number).expect("a few probes") + 1; 16]);
+    let mut random = [0; 16];
+    random[12..].copy_from_slice(&u32::try_from(number).expect("not that many").to_be_bytes());
+    let id = ProbeId::new(&run, random);
     let tag = key().tag(id);
     Probe {
         id,
@@ -183,6 +185,11 @@ impl Desk {
                 attention.since = Some(now);
             });
         }
+    }
+
+    /// What tells the watcher of `mailbox` how closely to watch.
+    pub fn attention(&self, mailbox: &str) -> watch::Sender<Attention> {
+        self.attention[&MailboxName::from(mailbox)].clone()
     }
 
     /// Says that nothing is waited for any more.

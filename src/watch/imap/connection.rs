@@ -271,6 +271,14 @@ impl Connection {
             return Ok(());
         };
         match response {
+            Response::Data { outcome, .. } => {
+                if let Some(ResponseCode::UidValidity(now)) = outcome.code
+                    && selected.uid_validity.is_some_and(|before| before != now)
+                {
+                    // What was read of this folder is void; opened anew, it will be searched.
+                    return Err(Fault::Lost("the server has renumbered the open folder".to_owned()));
+                }
+            }
             Response::MailboxData(MailboxDatum::Exists(exists)) => {
                 if *exists > selected.exists {
                     selected.grown.get_or_insert(read);
