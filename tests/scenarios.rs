@@ -1,5 +1,7 @@
 //! Every shipped scenario runs unchanged on the embedded mail world, by the real binary.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
+
 use mailflow::{
     model::{Judged, Outcome, Verdict},
     report::read_json,

@@ -3,6 +3,8 @@
 //! Both worlds know the same recipients (`truth.yaml`), and the real binary runs the same scenario on both. A mismatch names the probe, what
 //! was measured and what is true, and shows the run's own report.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
+
 mod lab;
 
 use lab::{

@@ -106,7 +106,11 @@ impl Desk {
 impl Desk {
     /// What to say of a run that was interrupted.
     pub(super) fn how_to_go_on(&self, site: &Site) -> String {
-        let state = self.shared.state.as_ref().map(|state| format!(" --state {}", quoted(&state.to_string_lossy())));
+        let state = self
+            .shared
+            .state
+            .as_ref()
+            .map(|state| format!(" --state {}", quoted(&state.to_string_lossy())));
         format!(
             "Interrupted. To look for what was sent, and finish: mailflow watch --site {}{}\nIt sends nothing: what has not left by now never will.",
             quoted(&site.file),

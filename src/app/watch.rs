@@ -39,7 +39,8 @@ impl Desk {
             let log = match journal.take_up(&stored.plan.run.id) {
                 Ok(log) => log,
                 Err(JournalError::Held(run)) => {
-                    self.output.remark(&format!("Run {run} is held by a living process, and left to it."));
+                    self.output
+                        .remark(&format!("Run {run} is held by a living process, and left to it."));
                     continue;
                 }
                 Err(error) => return Err(error.into()),
@@ -85,8 +86,15 @@ impl Desk {
             *sites.entry(&stored.site).or_default() += 1;
         }
         for (site, count) in sites {
-            let runs = if count == 1 { "1 unfinished run is".to_owned() } else { format!("{count} unfinished runs are") };
-            self.output.remark(&format!("{runs} of another site: mailflow watch --site {}", quoted(&site.to_string_lossy())));
+            let runs = if count == 1 {
+                "1 unfinished run is".to_owned()
+            } else {
+                format!("{count} unfinished runs are")
+            };
+            self.output.remark(&format!(
+                "{runs} of another site: mailflow watch --site {}",
+                quoted(&site.to_string_lossy())
+            ));
         }
     }
 }

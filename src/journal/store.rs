@@ -179,7 +179,9 @@ impl Journal {
         let connection = self.connect()?;
         let read = || {
             let mut statement = connection.prepare("SELECT plan, finished, site FROM runs ORDER BY started_at, id")?;
-            let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?, row.get::<_, String>(2)?)))?;
+            let rows = statement.query_map([], |row| {
+                Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?, row.get::<_, String>(2)?))
+            })?;
             rows.collect::<Result<Vec<_>, _>>()
         };
         let rows = read().map_err(|error| self.trouble(&error))?;

@@ -126,7 +126,10 @@ impl<W: Write> Live<W> {
         match progress.phase {
             Phase::Opening if started => out.push_str(&format!("opening {}\n", frame::counted(progress.mailboxes, "mailbox", "mailboxes"))),
             Phase::Running if started => out.push_str(&format!("sending {}\n", frame::counted(progress.probes, "probe", "probes"))),
-            Phase::TakenUp if started => out.push_str(&format!("taking up {}; nothing is sent\n", frame::counted(progress.probes, "probe", "probes"))),
+            Phase::TakenUp if started => out.push_str(&format!(
+                "taking up {}; nothing is sent\n",
+                frame::counted(progress.probes, "probe", "probes")
+            )),
             Phase::Stopping if started => out.push_str("stopping, once the attempts under way have ended\n"),
             _ => {}
         }

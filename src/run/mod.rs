@@ -379,8 +379,7 @@ impl Course {
     }
 
     fn show(&mut self, phase: Phase) {
-        self.view
-            .show(&self.ledger, &self.stands, &self.undecided, phase, self.clock.now());
+        self.view.show(&self.ledger, &self.stands, &self.undecided, phase, self.clock.now());
     }
 
     /// Lets those probes leave whose mailboxes are open: all of them at once if every mailbox is, or if the rest has become hopeless.

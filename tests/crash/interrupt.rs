@@ -34,7 +34,12 @@ fn finish(world: &dyn World, desk: &Desk) -> (Plan, Judged) {
     let (plan, events) = desk.newest().unwrap();
     let (judged, ended) = desk.report(&["watch"]);
     assert_eq!(judged.probes.len(), RECIPIENTS, "{ended:?}");
-    compare(&judged, &Begun::of(&events), &world.copies(std::slice::from_ref(&plan)), "interrupted");
+    compare(
+        &judged,
+        &Begun::of(&events),
+        &world.copies(std::slice::from_ref(&plan)),
+        "interrupted",
+    );
     assert_eq!(ended.code(), Some(code(&judged)), "{ended:?}");
     (plan, judged)
 }
@@ -51,14 +56,21 @@ fn an_interrupted_run_ends_what_is_under_way_and_says_how_to_go_on() {
     for signal in ["-INT", "-TERM"] {
         let (ended, judged) = interrupt(&desk, signal, 10);
         assert_eq!(ended.code(), Some(130), "{signal}: {ended:?}");
-        assert!(ended.err.contains("mailflow watch --site mailflow.yaml --state state"), "{signal}: {ended:?}");
+        assert!(
+            ended.err.contains("mailflow watch --site mailflow.yaml --state state"),
+            "{signal}: {ended:?}"
+        );
         assert!(ended.out.contains("pending"), "{signal}: {ended:?}");
         let (_, events) = desk.newest().unwrap();
         let begun = Begun::of(&events);
         assert_eq!(begun.all, begun.over, "{signal}: what had begun was ended");
         let sent = begun.all.len();
         assert!((10..RECIPIENTS).contains(&sent), "{signal}: {sent} sent");
-        assert!(count(&judged, Verdict::Pending) >= RECIPIENTS - sent, "{signal}: {:?}", judged.summary);
+        assert!(
+            count(&judged, Verdict::Pending) >= RECIPIENTS - sent,
+            "{signal}: {:?}",
+            judged.summary
+        );
         let (_, judged) = finish(&world, &desk);
         assert_eq!(count(&judged, Verdict::Inbox), sent, "{signal}: {:?}", judged.summary);
     }
@@ -101,7 +113,10 @@ fn a_second_interruption_ends_at_once() {
     let world = Embedded::open();
     let desk = world.desk();
     let (address, taken) = mute_server();
-    let site = desk.read("mailflow.yaml").replace("routes:\n", &format!("routes:\n  mute: {{ smtp: {{ url: \"smtp://{address}\", tls: none }}, connections: 1 }}\n"));
+    let site = desk.read("mailflow.yaml").replace(
+        "routes:\n",
+        &format!("routes:\n  mute: {{ smtp: {{ url: \"smtp://{address}\", tls: none }}, connections: 1 }}\n"),
+    );
     desk.write("mailflow.yaml", &site);
     desk.write("mute.yaml", &desk.read("submission.yaml").replace("submission", "mute"));
     let mut run = desk.start(&["run", "mute.yaml", "--report", "json=report.json"]);
@@ -112,10 +127,15 @@ fn a_second_interruption_ends_at_once() {
     run.signal("-INT");
     let ended = run.end();
     assert_eq!(ended.code(), Some(130), "{ended:?}");
-    assert!(!fs::exists(desk.path().join("report.json")).unwrap(), "it ended before its report: {ended:?}");
+    assert!(
+        !fs::exists(desk.path().join("report.json")).unwrap(),
+        "it ended before its report: {ended:?}"
+    );
     let (_, judged) = finish(&world, &desk);
     let doubtful = judged.probes.iter().filter(|probe| !probe.flags.contains(&Flag::NotSent));
-    let reasons: Vec<_> = doubtful.map(|probe| (probe.verdict, probe.reason.clone().unwrap_or_default())).collect();
+    let reasons: Vec<_> = doubtful
+        .map(|probe| (probe.verdict, probe.reason.clone().unwrap_or_default()))
+        .collect();
     assert!(
         matches!(reasons.as_slice(), [(Verdict::Unknown, reason)] if reason.contains("before the final reply")),
         "{reasons:?}"

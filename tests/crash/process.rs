@@ -98,7 +98,11 @@ impl Desk {
     /// A run that is killed once it has got so far.
     pub fn kill_when(&self, arguments: &[&str], reached: impl Fn(&Begun) -> bool) -> Plan {
         let mut process = self.start(arguments);
-        assert!(process.comes_to(|| self.newest().is_some_and(|(_, events)| reached(&Begun::of(&events)))), "{:?}", process.end());
+        assert!(
+            process.comes_to(|| self.newest().is_some_and(|(_, events)| reached(&Begun::of(&events)))),
+            "{:?}",
+            process.end()
+        );
         process.kill();
         self.newest().unwrap().0
     }
@@ -118,7 +122,11 @@ impl Desk {
 
     /// The run that started last, with its events so far.
     pub fn newest(&self) -> Option<(Plan, Vec<Event>)> {
-        let journal = self.state().join("journal.db").exists().then(|| Journal::open(&self.state()).unwrap())?;
+        let journal = self
+            .state()
+            .join("journal.db")
+            .exists()
+            .then(|| Journal::open(&self.state()).unwrap())?;
         match journal.load("last") {
             Err(JournalError::NoSuchRun { .. }) => None,
             newest => Some(newest.unwrap()),

@@ -12,11 +12,20 @@ fn a_live_run_is_left_alone() {
     let _alone = alone();
     let world = Embedded::open();
     let desk = world.desk();
-    desk.write("long.yaml", &desk.read("submission.yaml").replace("settle: 1s", "settle: 10m").replace("4s", "10m"));
+    desk.write(
+        "long.yaml",
+        &desk
+            .read("submission.yaml")
+            .replace("settle: 1s", "settle: 10m")
+            .replace("4s", "10m"),
+    );
     let mut run = desk.start(&["run", "long.yaml"]);
     assert!(run.comes_to(|| desk.newest().is_some_and(|(_, events)| Begun::of(&events).over.len() == RECIPIENTS)));
     let (nothing, ended) = desk.report(&["watch"]);
-    assert!(nothing.runs.is_empty() && nothing.probes.is_empty() && ended.code() == Some(0), "{ended:?}");
+    assert!(
+        nothing.runs.is_empty() && nothing.probes.is_empty() && ended.code() == Some(0),
+        "{ended:?}"
+    );
     assert!(ended.err.contains("held by a living process"), "{ended:?}");
     assert!(desk.finish(&["runs"]).out.contains("is running"));
     let refused = desk.finish(&["clean", "--yes"]);
@@ -27,7 +36,10 @@ fn a_live_run_is_left_alone() {
     let mut watch = desk.start(&["watch"]);
     assert!(watch.says("taking up"));
     let (nothing, ended) = desk.report(&["watch"]);
-    assert!(nothing.runs.is_empty() && ended.err.contains("held by a living process"), "{ended:?}");
+    assert!(
+        nothing.runs.is_empty() && ended.err.contains("held by a living process"),
+        "{ended:?}"
+    );
     watch.kill();
 }
 
@@ -40,10 +52,17 @@ fn a_run_is_taken_up_for_its_own_site_wherever_that_is_named_from() {
     desk.write("other.yaml", &desk.read("mailflow.yaml"));
     let (nothing, ended) = desk.report(&["watch", "--site", "other.yaml"]);
     assert!(nothing.runs.is_empty() && ended.code() == Some(0), "{ended:?}");
-    assert!(ended.err.contains("1 unfinished run is of another site: mailflow watch --site /"), "{ended:?}");
+    assert!(
+        ended.err.contains("1 unfinished run is of another site: mailflow watch --site /"),
+        "{ended:?}"
+    );
     let site = desk.path().join("mailflow.yaml");
     let (judged, ended) = desk.report(&["watch", "--site", site.to_str().unwrap()]);
-    assert_eq!(judged.runs.iter().map(|run| &run.id).collect::<Vec<_>>(), [&plan.run.id], "{ended:?}");
+    assert_eq!(
+        judged.runs.iter().map(|run| &run.id).collect::<Vec<_>>(),
+        [&plan.run.id],
+        "{ended:?}"
+    );
 }
 
 #[test]
@@ -93,7 +112,10 @@ fn a_run_whose_mailboxes_the_site_no_longer_has_ends_as_unknown() {
     let mut reasons = 0;
     for probe in &judged.probes {
         // Some were seen, or said to be stored, while the mailboxes were still known.
-        assert!(matches!(probe.verdict, Verdict::Inbox | Verdict::Delivered | Verdict::Unknown), "{probe:#?}");
+        assert!(
+            matches!(probe.verdict, Verdict::Inbox | Verdict::Delivered | Verdict::Unknown),
+            "{probe:#?}"
+        );
         assert_eq!(probe.verdict == Verdict::Unknown, probe.reason.is_some(), "{probe:#?}");
         let reason = probe.reason.as_deref().unwrap_or_default();
         reasons += usize::from(reason.contains("no longer describes this mailbox"));

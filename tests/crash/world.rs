@@ -76,7 +76,13 @@ impl World for Embedded {
 
     fn copies(&self, plans: &[Plan]) -> Copies {
         let ids = plans.iter().flat_map(|plan| &plan.probes).map(|probe| &probe.message_id);
-        let places = |id: &String| self.office.copies(id).into_iter().map(|copy| format!("{} {}", copy.mailbox, copy.folder)).collect();
+        let places = |id: &String| {
+            self.office
+                .copies(id)
+                .into_iter()
+                .map(|copy| format!("{} {}", copy.mailbox, copy.folder))
+                .collect()
+        };
         ids.map(|id| (id.clone(), places(id))).collect()
     }
 }
@@ -90,7 +96,11 @@ pub struct Real {
 impl Real {
     pub fn start() -> Self {
         let mut lab = Lab::start();
-        let recipients = lab.provision_mailboxes(RECIPIENTS).into_iter().map(|account| account.address).collect();
+        let recipients = lab
+            .provision_mailboxes(RECIPIENTS)
+            .into_iter()
+            .map(|account| account.address)
+            .collect();
         Self { lab, recipients }
     }
 }
@@ -116,11 +126,17 @@ impl World for Real {
 
     /// Whatever lies in the mailboxes and where mail may be led astray to, with or without a run that knows it.
     fn copies(&self, _: &[Plan]) -> Copies {
-        let mailboxes = self.recipients.iter().map(String::as_str).chain([QUARANTINE, CATCH_ALL, INSIDER, SENDER]);
+        let mailboxes = self
+            .recipients
+            .iter()
+            .map(String::as_str)
+            .chain([QUARANTINE, CATCH_ALL, INSIDER, SENDER]);
         let list = tempfile::NamedTempFile::new().unwrap();
         fs::write(&list, mailboxes.map(|address| format!("{address}\n")).collect::<String>()).unwrap();
         let list = list.path().to_str().unwrap();
-        let found = self.lab.doveadm(&["-f", "json", "fetch", "-F", list, "user mailbox hdr.message-id", "ALL"]);
+        let found = self
+            .lab
+            .doveadm(&["-f", "json", "fetch", "-F", list, "user mailbox hdr.message-id", "ALL"]);
         let found: Vec<BTreeMap<String, String>> = serde_json::from_str(&found).unwrap();
         let mut copies = Copies::new();
         // Notifications come back to the sender, with a Message-ID of their own.
@@ -165,7 +181,11 @@ fn desk(at: &Addresses) -> Desk {
              password: {{ file: watcher.secret }} }} }}"
         )
     };
-    let recipients: String = at.recipients.iter().map(|address| format!("  - {{ address: {address} }}\n")).collect();
+    let recipients: String = at
+        .recipients
+        .iter()
+        .map(|address| format!("  - {{ address: {address} }}\n"))
+        .collect();
     write(
         "mailflow.yaml",
         &format!(

@@ -60,7 +60,11 @@ fn head(progress: &Progress, width: usize) -> Line {
             progress.mailboxes,
             format!("{} of {} open", progress.open, counted(progress.mailboxes, "mailbox", "mailboxes")),
         ),
-        Phase::Stopping => (progress.sent, progress.probes, "stopping, once the attempts under way have ended".to_owned()),
+        Phase::Stopping => (
+            progress.sent,
+            progress.probes,
+            "stopping, once the attempts under way have ended".to_owned(),
+        ),
         Phase::Running | Phase::TakenUp | Phase::Ended => {
             let decided = decided(progress);
             (

@@ -303,9 +303,10 @@ impl Reader {
             .await
             .map_err(|fault| refused(fault, folder))?;
         let Some((message, spell)) = fetched else {
-            // Gone between two commands: it was there, but nobody knows any more what it was.
-            folder.handled.insert(line.uid);
-            return Ok(());
+            // Its header held our tag a moment ago. Gone between two commands, or withheld: either way it must not be called lost.
+            return Err(Fault::Lost(
+                "the server showed the header of a message of ours, then had no message there".to_owned(),
+            ));
         };
         for finding in self.recognizer.read(&message, &of.mailbox, at) {
             let Finding::Copy {

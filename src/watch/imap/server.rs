@@ -21,6 +21,19 @@ pub struct Patience {
     pub opening: Duration,
 }
 
+impl Patience {
+    /// These, but no step longer than `longest`.
+    #[must_use]
+    pub fn at_most(self, longest: Duration) -> Self {
+        Self {
+            connect: self.connect.min(longest),
+            command: self.command.min(longest),
+            bulk: self.bulk.min(longest),
+            opening: self.opening.min(longest),
+        }
+    }
+}
+
 impl Default for Patience {
     fn default() -> Self {
         Self {
