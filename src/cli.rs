@@ -40,7 +40,7 @@ pub struct Shared {
     /// The folder of the journal and the tag key [default: the user's state folder].
     #[arg(long, global = true, value_name = "DIR")]
     pub state: Option<PathBuf>,
-    /// Also write a report; FORMAT is terminal, json or junit, FILE may be - for standard output. May be given several times.
+    /// With run, watch, report and demo: also write a report; FORMAT is terminal, json or junit, FILE may be - for standard output. May be given several times.
     #[arg(long, global = true, value_name = "FORMAT=FILE")]
     pub report: Vec<String>,
     /// Narrow it down: recipient:PATTERN, role:PATTERN, route:PATTERN or domain:PATTERN (with * and ?). May be given several times.
@@ -111,6 +111,9 @@ pub enum Verb {
         yes: bool,
     },
     /// See it at work on an embedded mail world: no set-up, nothing leaves this machine.
+    ///
+    /// Without a scenario it shows every verdict in a quarter of a minute, and ends with 0. With one it is judged like any run; a scenario that
+    /// waits half an hour for what is lost does so here too, unless `--only` leaves such recipients out.
     Demo {
         /// A scenario file to run there [default: one that shows every verdict].
         scenario: Option<PathBuf>,

@@ -27,6 +27,7 @@
 //!  ─────────────────────────────────────────────────────────────── ground
 //!      model          the nouns
 //!      clock, tls     one monotonic UTC clock; one way of opening TLS
+//!      scrub          takes secrets out of what servers say
 //! ```
 //!
 //! # The data
@@ -61,6 +62,7 @@ pub mod plan;
 pub mod postoffice;
 pub mod report;
 pub mod run;
+pub mod scrub;
 pub mod send;
 pub mod tls;
 pub mod watch;

@@ -220,16 +220,16 @@ pub fn hops(site: &Site) -> Vec<(String, Option<Hop>, String)> {
         for recipient in &site.recipients {
             if let Some(hop) = hop_of(site, route, recipient) {
                 // Straight to MX it is the domain that decides where to.
-                let target = hop.as_ref().map_or_else(|| recipient.domain(), |(host, _)| host.clone());
+                let domain = hop.is_none().then(|| recipient.domain());
                 found
-                    .entry((route.name.clone(), target))
-                    .or_insert((hop, recipient.address.clone()));
+                    .entry((route.name.clone(), hop, domain))
+                    .or_insert_with(|| recipient.address.clone());
             }
         }
     }
     found
         .into_iter()
-        .map(|((route, _), (hop, recipient))| (route, hop, recipient))
+        .map(|((route, hop, _), recipient)| (route, hop, recipient))
         .collect()
 }
 

@@ -1,168 +1,20 @@
 //! Plans: which probes a site and a scenario give. Sites are built here as values; how they are read from files is the configuration's test.
 
+#[path = "plan/build.rs"]
+mod build;
+
+use build::{expecting, mailbox, mx, recipient, round, scenario, site, smtp, with_role};
 use mailflow::{
     model::{
-        Case, Endpoint, Expectation, ImapAccess, KEY_LENGTH, Limits, Mailbox, MailboxAccess, MailboxName, MessageKind, MxRoute, Place,
-        Plan, QuarantinePolicy, Recipient, RecipientFilter, Route, RouteKind, RunId, Scenario, SecretSource, Sender, SignIn, Site,
-        SmtpRoute, Subset, TagKey, Time, TlsMode, Verdict,
+        Case, Expectation, KEY_LENGTH, Limits, MailboxName, MessageKind, Plan, QuarantinePolicy, Recipient, RecipientFilter, Route, RunId,
+        Scenario, Site, Subset, TagKey, Time, Verdict,
     },
-    plan::{PlanError, Start, plan},
+    plan::{PlanError, Start, hops, plan},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
-
-fn place(line: u32) -> Place {
-    Place {
-        file: "test.yaml".to_owned(),
-        line,
-    }
-}
-
-fn recipient(address: &str) -> Recipient {
-    Recipient {
-        address: address.to_owned(),
-        role: None,
-        owner: None,
-        tags: Vec::new(),
-        meant: Vec::new(),
-        group: false,
-        quarantine: QuarantinePolicy::Unsaid,
-        expect: None,
-        covered_by: None,
-        known: None,
-        place: place(1),
-    }
-}
-
-fn with_role(address: &str, role: &str) -> Recipient {
-    Recipient {
-        role: Some(role.to_owned()),
-        ..recipient(address)
-    }
-}
-
-fn expecting(address: &str, expect: &[Expectation]) -> Recipient {
-    Recipient {
-        expect: Some(expect.to_vec()),
-        place: place(7),
-        ..recipient(address)
-    }
-}
-
-fn smtp(name: &str, host: &str, connect: Option<&str>) -> Route {
-    Route {
-        name: name.to_owned(),
-        kind: RouteKind::Smtp(SmtpRoute {
-            endpoint: Endpoint {
-                host: host.to_owned(),
-                port: 25,
-                connect: connect.map(str::to_owned),
-                tls: TlsMode::Opportunistic,
-                ca: None,
-            },
-            sign_in: None,
-        }),
-        sender: "outside".to_owned(),
-        default: false,
-        connections: 1,
-        rate: None,
-        place: place(1),
-    }
-}
-
-fn mx() -> Route {
-    let kind = RouteKind::Mx(MxRoute {
-        resolver: None,
-        port: 25,
-        tls: TlsMode::Opportunistic,
-        ca: None,
-    });
-    Route {
-        kind,
-        ..smtp("mx", "", None)
-    }
-}
-
-fn sender(name: &str, address: &str, mailbox: &str) -> Sender {
-    Sender {
-        name: name.to_owned(),
-        address: address.to_owned(),
-        envelope: address.to_owned(),
-        display_name: None,
-        contact: None,
-        mailbox: Some(mailbox.into()),
-        subaddress: None,
-    }
-}
-
-fn mailbox(name: &str, user: &str, root: Option<&str>) -> Mailbox {
-    Mailbox {
-        name: name.into(),
-        access: MailboxAccess::Imap(ImapAccess {
-            endpoint: Endpoint {
-                host: "imap.example".to_owned(),
-                port: 993,
-                connect: None,
-                tls: TlsMode::Implicit,
-                ca: None,
-            },
-            sign_in: SignIn::Password {
-                user: user.to_owned(),
-                password: SecretSource::Env("PASSWORD".to_owned()),
-            },
-            root: root.map(str::to_owned),
-        }),
-        folders: BTreeMap::new(),
-        placement: None,
-        peek_bodies: false,
-        place: place(1),
-    }
-}
-
-fn site(recipients: Vec<Recipient>) -> Site {
-    Site {
-        file: "mailflow.yaml".to_owned(),
-        senders: vec![
-            sender("outside", "probe@sender.example", "returns"),
-            sender("inside", "probe@contoso.example", "inside-returns"),
-        ],
-        domains: BTreeMap::new(),
-        routes: vec![smtp("internet", "smtp.sender.example", None)],
-        mailboxes: vec![mailbox("returns", "probe@sender.example", None)],
-        recipients,
-        tag_key: None,
-    }
-}
-
-fn round(name: Option<&str>) -> Case {
-    Case {
-        name: name.map(str::to_owned),
-        routes: Vec::new(),
-        recipients: RecipientFilter::default(),
-        messages: vec![MessageKind::Plain],
-        expect: None,
-        within: Duration::from_mins(5),
-        give_up_after: Duration::from_mins(30),
-        settle: Duration::from_secs(20),
-        require: Vec::new(),
-        place: place(3),
-    }
-}
-
-fn scenario(rounds: Vec<Case>) -> Scenario {
-    Scenario {
-        file: "scenario.yaml".to_owned(),
-        name: "scenario".to_owned(),
-        description: None,
-        rounds,
-        expect: vec![Expectation::Verdict(Verdict::Inbox)],
-        expect_place: place(2),
-        limits: Limits::default(),
-        site: None,
-    }
-}
 
 fn key() -> TagKey {
     TagKey::new(&[7; KEY_LENGTH])
@@ -357,14 +209,14 @@ fn a_route_with_domain_values_serves_only_domains_that_have_them() {
         ..round(None)
     };
     let plan = planned(&site, &scenario(vec![all]), &[]).unwrap();
-    let hops: Vec<_> = plan
+    let taken: Vec<_> = plan
         .probes
         .iter()
         .map(|probe| (plan.recipient(probe).address.as_str(), probe.hop.clone()))
         .collect();
     let host = |host: &str| Some((host.to_owned(), None));
     assert_eq!(
-        hops,
+        taken,
         [
             ("a@Contoso.example", host("mxa.example")),
             ("b@fabrikam.example", host("mxb.example")),
@@ -376,6 +228,22 @@ fn a_route_with_domain_values_serves_only_domains_that_have_them() {
             ("b@fabrikam.example", None),
             ("c@other.example", None),
         ]
+    );
+    let once: Vec<_> = hops(&site)
+        .into_iter()
+        .map(|(route, hop, recipient)| (route, hop.is_some(), recipient))
+        .collect();
+    let expected = [
+        ("mx", false, "a@Contoso.example"),
+        ("mx", false, "b@fabrikam.example"),
+        ("mx", false, "c@other.example"),
+        ("old", true, "a@Contoso.example"),
+        ("old", true, "b@fabrikam.example"),
+        ("tried", true, "a@Contoso.example"),
+    ];
+    assert_eq!(
+        once,
+        expected.map(|(route, named, recipient)| (route.to_owned(), named, recipient.to_owned()))
     );
     site.routes = vec![smtp("old", "{domain.new}", None)];
     let error = planned(&site, &scenario(vec![round(None)]), &[]).unwrap_err().to_string();

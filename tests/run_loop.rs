@@ -1,5 +1,8 @@
 //! The loop on a paused clock, with a scripted mail world in place of senders and watchers: policy only, no I/O.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
+#![allow(clippy::too_many_lines, reason = "a site has many fields")]
+
 use async_trait::async_trait;
 use mailflow::{
     clock::Clock,
@@ -166,14 +169,14 @@ impl Watcher for Eye {
                     mailbox: mailbox.clone(),
                     reason: reason.into(),
                 })
-                .await
+                .await;
             }
             None if watching.baselines.is_empty() => {
                 tell(What::Baseline {
                     mailbox: mailbox.clone(),
                     folders: vec![],
                 })
-                .await
+                .await;
             }
             None => {}
         }
@@ -334,8 +337,8 @@ fn planned(locals: &[&str]) -> Arc<Plan> {
         recipients: RecipientFilter::default(),
         messages: vec![MessageKind::Plain],
         expect: None,
-        within: Duration::from_secs(60),
-        give_up_after: Duration::from_secs(300),
+        within: Duration::from_mins(1),
+        give_up_after: Duration::from_mins(5),
         settle: Duration::from_secs(20),
         require: vec![],
         place: Place::default(),
@@ -423,7 +426,7 @@ impl Trial {
             tokio::spawn(async move {
                 tokio::time::sleep(after).await;
                 let _ = stopper.send(true);
-                std::future::pending::<()>().await
+                std::future::pending::<()>().await;
             });
         } else {
             tokio::spawn(async move { stopper.closed().await });

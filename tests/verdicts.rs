@@ -3,6 +3,8 @@
 //! Both worlds know the same recipients (`truth.yaml`), and the real binary runs the same scenario on both. A mismatch names the probe, what
 //! was measured and what is true, and shows the run's own report.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
+
 mod lab;
 
 use lab::{
@@ -71,13 +73,13 @@ struct World {
 }
 
 /// What both sites share.
-const SITE: &str = r#"
+const SITE: &str = r"
 senders:
   outside: { address: probe@sender.example, name: Mail-flow probe, contact: it@contoso.example, mailbox: returns }
 recipients:
   - { address: anybody@catchall.example, mailbox: catch-all }
   - { address: list@contoso.example, reaches: [member-1@contoso.example, member-2@contoso.example, full@contoso.example] }
-"#;
+";
 
 #[test]
 fn on_the_post_office() {
@@ -93,12 +95,12 @@ fn on_the_post_office() {
         format!("url: \"smtp://{host}:25\", connect: \"{at}\", tls: required, ca: {{ file: ca.pem }}")
     };
     let site = format!(
-        r#"
+        r"
 routes:
   submission: {{ smtp: {{ {submission}, user: {SENDER}, password: {{ file: sender.secret }} }}, default: true }}
   gateway-a: {{ smtp: {{ {gateway_a} }} }}
   gateway-b: {{ smtp: {{ {gateway_b} }} }}
-"#,
+",
         submission = smtp(at.submission, "smtp.sender.example"),
         gateway_a = smtp(at.gateway_a, "gateway-a.contoso.example"),
         gateway_b = smtp(at.gateway_b, "gateway-b.contoso.example"),
@@ -207,7 +209,7 @@ fn measure(world: &World) {
         world.name,
         wrong.join("\n")
     );
-    let expected_code = if judged.summary.failed > 0 { 1 } else { 0 };
+    let expected_code = i32::from(judged.summary.failed > 0);
     assert_eq!(output.status.code(), Some(expected_code), "{told}");
 }
 

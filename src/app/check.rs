@@ -23,14 +23,14 @@ impl Desk {
         };
         self.tag_key(&site).await?;
         self.output.remark(&format!(
-            "{}: {} senders, {} routes, {} mailboxes, {} recipients",
+            "{}: senders {}, routes {}, mailboxes {}, recipients {}",
             site.file,
             site.senders.len(),
             site.routes.len(),
             site.mailboxes.len(),
             site.recipients.len()
         ));
-        let world = World::to_check(&site, self.clock).await?;
+        let world = World::to_check(&site, self.clock).await;
         let mut findings: Vec<(String, Result<String, String>)> = Vec::new();
         let mut asked = tokio::task::JoinSet::new();
         for (route, hop, recipient) in hops(&site) {
@@ -53,6 +53,12 @@ impl Desk {
         while let Some(Ok(found)) = opened.join_next().await {
             findings.extend(found.into_iter().map(|(name, found)| (format!("mailbox {name}"), found)));
         }
+        findings.extend(
+            world
+                .unsendable
+                .into_iter()
+                .map(|(route, reason)| (format!("route {route}"), Err(reason))),
+        );
         findings.extend(
             world
                 .unwatched

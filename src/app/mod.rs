@@ -154,6 +154,12 @@ pub fn main(cli: Cli) -> ExitCode {
 
 impl Desk {
     async fn act(mut self, verb: Verb) -> Result<Code, Halt> {
+        let reports = matches!(verb, Verb::Run { .. } | Verb::Watch | Verb::Report { .. } | Verb::Demo { .. });
+        if !reports && !self.shared.report.is_empty() {
+            return Err(Halt::Sentence(
+                "this verb writes no report\n  help: `--report` goes with run, watch, report and demo".to_owned(),
+            ));
+        }
         match verb {
             Verb::Check { scenario } => self.check(scenario.as_deref()).await,
             Verb::Plan { scenario } => self.plan(&scenario).await,

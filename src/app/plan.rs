@@ -1,21 +1,19 @@
 //! `mailflow plan`: what a scenario would send. Nothing leaves.
 
 use super::{Code, Desk, Halt};
-use crate::report::{escape, table};
-use std::path::Path;
+use crate::{
+    model::Probe,
+    report::{escape, table},
+};
+use std::{collections::BTreeSet, path::Path};
 
 impl Desk {
     pub(super) async fn plan(&mut self, path: &Path) -> Result<Code, Halt> {
         let (scenario, site) = self.scenario_and_site(path)?;
         let key = self.tag_key(&site).await?;
         let plan = self.make_plan(&site, &scenario, &key)?;
-        let row = |probe: &crate::model::Probe| {
+        let row = |probe: &Probe| {
             let recipient = plan.recipient(probe);
-            let route = match &probe.hop {
-                Some((host, None)) => format!("{} ({host})", probe.route),
-                Some((host, Some(connect))) => format!("{} ({host} at {connect})", probe.route),
-                None => format!("{} (by DNS)", probe.route),
-            };
             let message = probe
                 .case
                 .as_ref()
@@ -29,7 +27,7 @@ impl Desk {
                 .join(", ");
             vec![
                 escape(&recipient.address).into_owned(),
-                escape(&route).into_owned(),
+                escape(&probe.route).into_owned(),
                 escape(&message).into_owned(),
                 probe.expected.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or "),
                 if seen.is_empty() {
@@ -45,6 +43,11 @@ impl Desk {
             &rows,
             self.output.style(),
         );
+        text.push('\n');
+        let hops: BTreeSet<(&str, String)> = plan.probes.iter().map(|probe| (probe.route.as_str(), next_hop(probe))).collect();
+        for (route, hop) in hops {
+            text.push_str(&format!("route {}: {}\n", escape(route), escape(&hop)));
+        }
         let senders = plan
             .senders
             .iter()
@@ -52,12 +55,20 @@ impl Desk {
             .collect::<Vec<_>>()
             .join(", ");
         text.push_str(&format!(
-            "\n{} probes from {}; {} mailboxes are watched. Nothing was sent.\n",
+            "{} probes from {}; {} mailboxes are watched. Nothing was sent.\n",
             plan.probes.len(),
             escape(&senders),
             plan.mailboxes.len()
         ));
         self.output.print(text.as_bytes())?;
         Ok(Code::Passed)
+    }
+}
+
+fn next_hop(probe: &Probe) -> String {
+    match &probe.hop {
+        Some((host, None)) => host.clone(),
+        Some((host, Some(connect))) => format!("{host}, at {connect}"),
+        None => "the hosts that the DNS names".to_owned(),
     }
 }

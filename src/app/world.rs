@@ -16,12 +16,16 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     path::PathBuf,
     sync::Arc,
+    time::Duration,
 };
 
 /// The parts of a mail world.
+#[derive(Default)]
 pub(super) struct World {
     /// One for each route, by name.
     pub senders: HashMap<String, Arc<dyn Sender>>,
+    /// Routes by which nothing can be sent, with the reason.
+    pub unsendable: BTreeMap<String, String>,
     /// Together they cover the mailboxes.
     pub watchers: Vec<Box<dyn Watcher>>,
     /// Mailboxes that nobody covers, with the reason.
@@ -33,12 +37,15 @@ impl World {
     pub async fn open(site: &Site, plan: &Plan, clock: Clock) -> Result<Self, Halt> {
         let routes: BTreeSet<&str> = plan.probes.iter().map(|probe| probe.route.as_str()).collect();
         let routes = site.routes.iter().filter(|route| routes.contains(route.name.as_str()));
-        // A step that takes longer than any probe is waited for would only keep the run from ending.
-        let longest = plan.probes.iter().map(|probe| probe.give_up_after).max().unwrap_or_default();
-        let senders = senders(routes, (clock, Timeouts::default().at_most(longest)), &mut Secrets::of(site)).await?;
+        let timeouts = Timeouts::default().at_most(longest_wait(plan));
+        let world = senders(routes, (clock, timeouts), &mut Secrets::of(site)).await;
+        if let Some((route, trouble)) = world.unsendable.first_key_value() {
+            return Err(Halt::Sentence(format!("route {route}: {trouble}")));
+        }
+        let watching = Self::to_watch(site, plan).await;
         Ok(Self {
-            senders,
-            ..Self::to_watch(site, plan).await
+            senders: world.senders,
+            ..watching
         })
     }
 
@@ -52,23 +59,33 @@ impl World {
                 None => drop(unwatched.insert(name.clone(), format!("{} no longer describes this mailbox", site.file))),
             }
         }
+        let patience = Patience::default().at_most(longest_wait(plan));
+        let watchers = eyes(site, wanted.into_iter(), patience, &mut Secrets::of(site)).await;
         Self {
-            senders: HashMap::new(),
-            watchers: eyes(site, wanted.into_iter(), &mut Secrets::of(site)).await,
+            watchers,
             unwatched,
+            ..Self::default()
         }
     }
 
     /// For `check`: every route and every mailbox of the site.
-    pub async fn to_check(site: &Site, clock: Clock) -> Result<Self, Halt> {
+    pub async fn to_check(site: &Site, clock: Clock) -> Self {
         let secrets = &mut Secrets::of(site);
-        let senders = senders(site.routes.iter(), (clock, Timeouts::default()), secrets).await?;
-        Ok(Self {
-            senders,
-            watchers: eyes(site, site.mailboxes.iter(), secrets).await,
-            unwatched: BTreeMap::new(),
-        })
+        let world = senders(site.routes.iter(), (clock, Timeouts::default()), secrets).await;
+        let watchers = eyes(site, site.mailboxes.iter(), Patience::default(), secrets).await;
+        Self { watchers, ..world }
     }
+}
+
+/// A step that takes longer than any probe is waited for would only keep the run from ending.
+fn longest_wait(plan: &Plan) -> Duration {
+    const AT_LEAST: Duration = Duration::from_secs(10);
+    plan.probes
+        .iter()
+        .map(|probe| probe.give_up_after)
+        .max()
+        .unwrap_or_default()
+        .max(AT_LEAST)
 }
 
 /// The secrets of a site, each asked for once: many mailboxes may share one, and a command may take its time.
@@ -97,12 +114,9 @@ impl Secrets {
     }
 }
 
-async fn senders(
-    routes: impl Iterator<Item = &Route>,
-    (clock, timeouts): (Clock, Timeouts),
-    secrets: &mut Secrets,
-) -> Result<HashMap<String, Arc<dyn Sender>>, Halt> {
-    let mut senders: HashMap<String, Arc<dyn Sender>> = HashMap::new();
+/// The senders of these routes, each as far as it can be made.
+async fn senders(routes: impl Iterator<Item = &Route>, (clock, timeouts): (Clock, Timeouts), secrets: &mut Secrets) -> World {
+    let mut world = World::default();
     for route in routes {
         let conduct = Conduct {
             clock,
@@ -111,20 +125,25 @@ async fn senders(
             rate: route.rate,
             timeouts,
         };
-        let at = |trouble: String| Halt::Sentence(format!("{}: route {}: {trouble}", route.place, route.name));
-        let sender: Arc<dyn Sender> = match &route.kind {
-            RouteKind::Smtp(smtp) => {
-                let credentials = match &smtp.sign_in {
-                    Some(sign_in) => Some(credentials(sign_in, secrets).await.map_err(at)?),
-                    None => None,
-                };
-                Arc::new(SmtpSender::new(&smtp.endpoint, credentials, &conduct).map_err(at)?)
-            }
-            RouteKind::Mx(mx) => Arc::new(MxSender::new(mx, &conduct).map_err(at)?),
-        };
-        senders.insert(route.name.clone(), sender);
+        match sender(route, &conduct, secrets).await {
+            Ok(sender) => drop(world.senders.insert(route.name.clone(), sender)),
+            Err(trouble) => drop(world.unsendable.insert(route.name.clone(), format!("{}: {trouble}", route.place))),
+        }
     }
-    Ok(senders)
+    world
+}
+
+async fn sender(route: &Route, conduct: &Conduct, secrets: &mut Secrets) -> Result<Arc<dyn Sender>, String> {
+    match &route.kind {
+        RouteKind::Smtp(smtp) => {
+            let credentials = match &smtp.sign_in {
+                Some(sign_in) => Some(credentials(sign_in, secrets).await?),
+                None => None,
+            };
+            Ok(Arc::new(SmtpSender::new(&smtp.endpoint, credentials, conduct)?))
+        }
+        RouteKind::Mx(mx) => Ok(Arc::new(MxSender::new(mx, conduct)?)),
+    }
 }
 
 async fn credentials(sign_in: &SignIn, secrets: &mut Secrets) -> Result<Credentials, String> {
@@ -142,7 +161,12 @@ async fn credentials(sign_in: &SignIn, secrets: &mut Secrets) -> Result<Credenti
 }
 
 /// A mailbox whose secret cannot be had stops nothing: it is blind, and says why.
-async fn eyes<'a>(site: &Site, mailboxes: impl Iterator<Item = &'a Mailbox>, secrets: &mut Secrets) -> Vec<Box<dyn Watcher>> {
+async fn eyes<'a>(
+    site: &Site,
+    mailboxes: impl Iterator<Item = &'a Mailbox>,
+    patience: Patience,
+    secrets: &mut Secrets,
+) -> Vec<Box<dyn Watcher>> {
     let of_sender: BTreeSet<&MailboxName> = site.senders.iter().filter_map(|sender| sender.mailbox.as_ref()).collect();
     let mut watched = Vec::new();
     for mailbox in mailboxes {
@@ -154,7 +178,7 @@ async fn eyes<'a>(site: &Site, mailboxes: impl Iterator<Item = &'a Mailbox>, sec
             of_sender: of_sender.contains(&mailbox.name),
         });
     }
-    let watchers = imap::watchers(watched, Patience::default(), Budget::default);
+    let watchers = imap::watchers(watched, patience, Budget::default);
     watchers.into_iter().map(|watcher| Box::new(watcher) as Box<dyn Watcher>).collect()
 }
 

@@ -1,7 +1,7 @@
 //! What every builder needs: the file, its folder, the mistakes, and the placeholders that may be filled in.
 
 use super::{
-    mistakes::{Mistakes, quoted, suggestion},
+    mistakes::{Mistakes, nearest, quoted, suggestion},
     read::At,
     source::{Source, Span},
 };
@@ -89,16 +89,7 @@ impl Fill {
                 span: text.span.clone(),
             }),
             Err(name) => {
-                let known = self
-                    .values
-                    .iter()
-                    .map(|(known, _)| *known)
-                    .chain(self.keeps_domain.then_some("domain.NAME"));
-                let help = match suggestion(&name, known) {
-                    Some(help) => help,
-                    None if matches!(name.as_str(), "address" | "local" | "domain") => "the recipient is known only in `defaults`".into(),
-                    None => "placeholders are filled in only in `defaults`, and `{domain.NAME}` in routes".into(),
-                };
+                let help = self.help_for(&name);
                 context
                     .mistakes
                     .note(
@@ -108,6 +99,20 @@ impl Fill {
                     .help(help);
                 None
             }
+        }
+    }
+
+    /// What to write instead of a placeholder that does not exist here.
+    fn help_for(&self, name: &str) -> String {
+        let (first, rest) = name.split_once('.').unwrap_or((name, ""));
+        let known: Vec<&str> = self.values.iter().map(|(known, _)| *known).collect();
+        if matches!(name, "address" | "local" | "domain" | "user") && !known.contains(&name) {
+            return "the recipient is known only in `defaults`".to_owned();
+        }
+        match nearest(first, &["domain"]) {
+            Some(word) if self.keeps_domain && !rest.is_empty() => format!("did you mean `{{{word}.{rest}}}`?"),
+            _ => suggestion(name, known)
+                .unwrap_or_else(|| "placeholders are filled in only in `defaults`, and `{domain.NAME}` in routes".to_owned()),
         }
     }
 

@@ -11,8 +11,6 @@ use super::{
 use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 use std::{fmt, path::Path};
 
-/// How many mistakes are written out; the rest is counted.
-const MOST_SHOWN: usize = 100;
 /// How many bytes of a line are kept on each side of the caret.
 const AROUND: usize = 200;
 
@@ -21,8 +19,10 @@ const AROUND: usize = 200;
 pub struct Diagnostics {
     /// The file, as the user named it.
     pub file: String,
-    /// Its mistakes, in the order of the file; never empty.
+    /// Its mistakes, in the order of the file; never empty, and at most a hundred.
     pub mistakes: Vec<Diagnostic>,
+    /// How many there are beyond those.
+    pub more: usize,
 }
 
 /// One mistake.
@@ -59,16 +59,20 @@ impl Diagnostics {
         Self {
             file: path.display().to_string(),
             mistakes: vec![mistake],
+            more: 0,
         }
     }
 
     /// The mistakes found in a text; `tree` is what it came to, if it is YAML.
     pub(super) fn of_text(path: &Path, source: &Source<'_>, tree: Option<&Node>, mistakes: Mistakes) -> Self {
         let masks = tree.map_or_else(|| mask::of_text(source), |tree| mask::of_tree(source, tree));
-        let mistakes = mistakes.into_sorted().into_iter();
+        let all = mistakes.count();
+        let kept = mistakes.into_sorted().into_iter();
+        let mistakes: Vec<_> = kept.map(|mistake| Diagnostic::new(source, tree, &masks, mistake)).collect();
         Self {
             file: path.display().to_string(),
-            mistakes: mistakes.map(|mistake| Diagnostic::new(source, tree, &masks, mistake)).collect(),
+            more: all - mistakes.len(),
+            mistakes,
         }
     }
 
@@ -77,20 +81,20 @@ impl Diagnostics {
         let renderer = if color { Renderer::styled() } else { Renderer::plain() };
         let file = shown_path(&self.file);
         let mut text = String::new();
-        for mistake in self.mistakes.iter().take(MOST_SHOWN) {
+        for mistake in &self.mistakes {
             text.push_str(&mistake.render(&renderer, &file));
             text.push_str("\n\n");
         }
-        let more = self.mistakes.len().saturating_sub(MOST_SHOWN);
-        let count = if self.mistakes.len() == 1 {
+        let all = self.mistakes.len() + self.more;
+        let count = if all == 1 {
             "1 mistake".to_owned()
         } else {
-            format!("{} mistakes", self.mistakes.len())
+            format!("{all} mistakes")
         };
-        let rest = if more == 0 {
+        let rest = if self.more == 0 {
             String::new()
         } else {
-            format!(", {more} of them not shown")
+            format!(", {} of them not shown", self.more)
         };
         text + &format!("{count} in {file}{rest}\n")
     }

@@ -3,10 +3,11 @@
 //! Nothing here asks the DNS: whether a host exists, a route or a watcher finds out.
 
 use super::{
+    choices::Secret,
     context::{Context, Fill},
     mistakes::{quoted, shown},
     read::At,
-    shapes::{CaShape, Secret},
+    shapes::CaShape,
     source::Span,
     words::{AuthWord, TlsWord},
 };
@@ -147,7 +148,7 @@ fn parse_url(protocol: &Protocol, url: &str) -> Result<Parsed, (String, Option<S
     };
     if rest.contains('@') {
         return Err((
-            "a URL without user and password was expected".into(),
+            "expected a URL without user and password".into(),
             Some("say `user` and `password` beside `url`".into()),
         ));
     }

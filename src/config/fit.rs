@@ -86,8 +86,9 @@ fn check_filter(context: &mut Context<'_>, filter: &FilterShape, recipients: &[R
             let is_exact = !pattern.contains(['*', '?']);
             if is_exact && !known.iter().any(|word| word.to_lowercase() == pattern.to_lowercase()) {
                 let title = format!("no recipient of the site has the {what} {}", quoted(pattern));
-                context.mistakes.dangling(pattern.span.clone(), title, pattern, known);
-                return;
+                context
+                    .mistakes
+                    .dangling(pattern.span.clone(), title, pattern, known.iter().copied());
             }
         }
     }

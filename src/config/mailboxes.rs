@@ -1,11 +1,12 @@
 //! The mailboxes of a site: those with names, those written in place, and those that the defaults give.
 
 use super::{
+    choices::{MailboxRef, Quarantine},
     context::{Context, Fill},
     endpoint::{self, Keys, SignInKeys, check_tenant},
     mistakes::quoted,
     read::{At, Named},
-    shapes::{FoldersShape, GraphShape, ImapShape, MailboxRef, MailboxShape, Quarantine},
+    shapes::{FoldersShape, GraphShape, ImapShape, MailboxShape},
     source::Span,
 };
 use crate::model::{ImapAccess, Mailbox, MailboxAccess, MailboxName, Placement, QuarantinePolicy};

@@ -77,7 +77,7 @@ pub(super) fn is_sensitive(key: &str) -> bool {
         "apikey",
         "privatekey",
     ];
-    const ENDINGS: [&str; 6] = ["password", "passwd", "secret", "token", "key", "credential"];
+    const ENDINGS: [&str; 5] = ["password", "passwd", "secret", "token", "credential"];
     let plain: String = key
         .chars()
         .filter(|character| character.is_alphabetic())
@@ -89,9 +89,10 @@ pub(super) fn is_sensitive(key: &str) -> bool {
             5 => 1,
             _ => 2,
         };
-        plain.len() <= 40 && strsim::damerau_levenshtein(&plain, word) <= allowed
+        plain.len().abs_diff(word.len()) <= allowed && strsim::damerau_levenshtein(&plain, word) <= allowed
     };
-    EXACT.iter().any(|word| near(word)) || ENDINGS.iter().any(|ending| plain.ends_with(ending))
+    let is_key = plain == "key" || key.to_lowercase().ends_with("_key") || key.to_lowercase().ends_with("-key");
+    is_key || EXACT.iter().any(|word| near(word)) || ENDINGS.iter().any(|ending| plain.ends_with(ending))
 }
 
 /// Whether a word of running text makes what follows it suspect.
@@ -125,7 +126,8 @@ pub(super) fn of_text(source: &Source<'_>) -> Masks {
         let line = source.line(number);
         let text = source.slice(&line);
         let indentation = text.len() - text.trim_start().len();
-        if beneath.is_some_and(|column| text.trim().is_empty() || indentation > column) {
+        let is_deeper = |column| indentation > column || text[..indentation].contains('\t');
+        if beneath.is_some_and(|column| is_deeper(column) || !is_entry(text)) {
             masks.push(line.start + indentation..line.end);
             continue;
         }
@@ -138,8 +140,9 @@ pub(super) fn of_text(source: &Source<'_>) -> Masks {
             }
         }
         if let Some(word) = suspect_word(text) {
-            let from = word.end;
-            if open > 0 || text[from..].matches(['"', '\'']).count() % 2 == 1 {
+            let value = text[word.end..].trim_start_matches(['"', '\'', ' ']);
+            let from = text.len() - value.strip_prefix(':').unwrap_or(value).trim_start_matches(' ').len();
+            if open > 0 || text[word.end..].matches(['"', '\'']).count() % 2 == 1 {
                 // An open bracket or quote: nobody can tell where the value ends.
                 masks.push(line.start + from..source.text.len());
                 break;
@@ -151,6 +154,16 @@ pub(super) fn of_text(source: &Source<'_>) -> Masks {
         }
     }
     Masks::from_spans(masks)
+}
+
+/// Whether a line begins something of its own: an entry of a mapping or a list, a comment, a document.
+fn is_entry(text: &str) -> bool {
+    let text = text.trim_start();
+    let begins = text.starts_with(['#']) || text.starts_with("- ") || text.starts_with("---");
+    begins
+        || words(text)
+            .next()
+            .is_some_and(|word| word.start <= 1 && text[word.end..].trim_start_matches(['"', '\'']).starts_with(':'))
 }
 
 fn suspect_word(text: &str) -> Option<Span> {
@@ -221,8 +234,7 @@ impl Walk<'_> {
         tokens.of(value);
         if value.alias.is_some() {
             self.masks.extend(tokens.hidden.iter().cloned());
-            self.masks
-                .push(key.span.end..self.end_of_value(value.alias.as_ref().map_or(key.span.end, |alias| alias.end)));
+            self.gap(key.span.end..self.end_of_value(value.alias.as_ref().map_or(key.span.end, |alias| alias.end)));
             return;
         }
         let last = tokens
@@ -233,6 +245,10 @@ impl Walk<'_> {
             .max()
             .unwrap_or(key.span.end);
         self.scalars.extend(tokens.hidden.iter().chain(&tokens.shown).cloned());
+        for span in &tokens.hidden {
+            // A block scalar reaches up to whatever follows it.
+            self.masks.push(span.start..span.start + self.source.slice(span).trim_end().len());
+        }
         let end = self.end_of_value(last.max(key.span.end));
         // An anchor's name, a tag or a mistyped quote may be the secret as well: between the words that may be shown only punctuation stays.
         let mut at = key.span.end;
@@ -256,6 +272,10 @@ impl Walk<'_> {
     /// Where a value that seems to end at `end` may really end: at the next comma or bracket, or with the line.
     fn end_of_value(&self, end: usize) -> usize {
         let line = self.source.line(self.source.line_of(end));
+        if self.source.slice(&(line.start..end)).trim().is_empty() {
+            // A block scalar, which ends before whatever follows it.
+            return end;
+        }
         let rest = self.source.slice(&(end..line.end));
         end + rest.find([',', '}', ']']).or_else(|| rest.find(" #")).unwrap_or(rest.len())
     }

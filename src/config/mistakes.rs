@@ -32,20 +32,24 @@ impl Mistake {
     }
 }
 
+/// How many mistakes of a file are kept. A file with more is of another kind altogether; the rest is counted.
+const MOST_KEPT: usize = 100;
+
 /// All mistakes of a file. The same one at the same place, as an anchor used twice gives it, is kept once.
 #[derive(Debug, Default)]
 pub(super) struct Mistakes {
     list: Vec<Mistake>,
     seen: HashSet<(usize, String)>,
-    repeated: Mistake,
+    /// What is written to by the callers of mistakes that are not kept.
+    ignored: Mistake,
 }
 
 impl Mistakes {
     /// Notes a mistake. No title may hold what could be a secret.
     pub(super) fn note(&mut self, span: Span, title: impl Into<String>) -> &mut Mistake {
         let title = title.into();
-        if !self.seen.insert((span.start, title.clone())) {
-            return &mut self.repeated;
+        if !self.seen.insert((span.start, title.clone())) || self.is_full() {
+            return &mut self.ignored;
         }
         let index = self.list.len();
         self.list.push(Mistake {
@@ -67,12 +71,17 @@ impl Mistakes {
         self.list.is_empty()
     }
 
-    /// How many there are so far.
-    pub(super) fn count(&self) -> usize {
-        self.list.len()
+    /// Whether no more are kept, so that nobody needs to think of help for them.
+    pub(super) fn is_full(&self) -> bool {
+        self.list.len() >= MOST_KEPT
     }
 
-    /// The mistakes in the order of the file.
+    /// How many there are so far, those that are not kept included.
+    pub(super) fn count(&self) -> usize {
+        self.seen.len()
+    }
+
+    /// Those that are kept, in the order of the file.
     pub(super) fn into_sorted(mut self) -> Vec<Mistake> {
         self.list
             .sort_by(|one, other| (one.span.start, &one.title).cmp(&(other.span.start, &other.title)));

@@ -78,7 +78,7 @@ impl<T: Read> Read for Named<T> {
             return unexpected(node, "a mapping of names", mistakes);
         };
         let mut named = Vec::with_capacity(entries.len());
-        for (key, value) in entries {
+        for (key, value) in entries.iter().filter(|(key, _)| !key.repeated) {
             if key.text.trim().is_empty() {
                 mistakes.note(key.span.clone(), "a name is missing before the colon");
             }
@@ -166,8 +166,15 @@ impl<T: Read> Read for Box<T> {
 pub(super) fn check_keys(node: &Node, what: &str, known: &[&str], required: &[&str], one_of: &[&str], mistakes: &mut Mistakes) {
     let Kind::Map(entries) = &node.kind else { return };
     let mut meant = Vec::new();
-    for (key, _) in entries.iter().filter(|(key, _)| !known.contains(&key.text.as_str())) {
+    for (key, _) in entries
+        .iter()
+        .filter(|(key, _)| !known.contains(&key.text.as_str()) && !key.repeated)
+    {
         let title = format!("{what} has no key {}", quoted(&key.text));
+        if mistakes.is_full() {
+            mistakes.note(key.span.clone(), title);
+            continue;
+        }
         mistakes
             .note(key.span.clone(), title)
             .help_if(suggestion(&key.text, known.iter().copied()));
@@ -178,7 +185,10 @@ pub(super) fn check_keys(node: &Node, what: &str, known: &[&str], required: &[&s
         mistakes.note(node.caret(), format!("{what} needs the key `{missing}`"));
     }
     let one_is_meant = meant.iter().any(|key| one_of.contains(key));
-    let chosen: Vec<_> = entries.iter().filter(|(key, _)| one_of.contains(&key.text.as_str())).collect();
+    let chosen: Vec<_> = entries
+        .iter()
+        .filter(|(key, _)| one_of.contains(&key.text.as_str()) && !key.repeated)
+        .collect();
     let choice = || one_of.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
     match chosen.as_slice() {
         [] if !one_of.is_empty() && !one_is_meant => {

@@ -1,12 +1,14 @@
 //! The recipients of a site: which mailboxes are meant, where a quarantine would be, what is expected and what is waived.
 
 use super::{
+    choices::MailboxRef,
     context::Context,
     mailboxes::Mailboxes,
     mistakes::quoted,
     read::At,
-    shapes::{KnownShape, MailboxRef, OwnerShape, RecipientShape, SiteShape},
-    words::{Address, expectations},
+    shapes::{KnownShape, OwnerShape, RecipientShape, SiteShape},
+    values::Address,
+    words::expectations,
 };
 use crate::model::{Expectation, MailboxName, Owner, Recipient, Waiver};
 use std::collections::{BTreeMap, HashMap};

@@ -7,7 +7,8 @@ use super::{
     shapes::SiteShape,
     site,
     source::Span,
-    words::{Count, Expected, Period, Prose, expectations},
+    values::{Count, Period, Prose},
+    words::{Expected, expectations},
 };
 use crate::model::{Case, Expectation, Limits, MessageKind, RecipientFilter, Requirement, Scenario, Verdict};
 use std::time::Duration;

@@ -12,8 +12,8 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_yaml::{Error, Spanned, options::DuplicateKeyPolicy, options::NonFiniteFloatPolicy};
 use std::{collections::HashMap, fmt};
 
-/// How deep a file may nest. The deepest place that means anything is at 10.
-const MAX_DEPTH: usize = 64;
+/// How deep a file may nest. The deepest place that means anything is at 10; each level costs some 30 KiB of stack while it is read.
+const MAX_DEPTH: usize = 20;
 /// A site with ten thousand recipients has about this many nodes.
 const MAX_NODES: usize = 250_000;
 /// How much the aliases of a file may expand to.
@@ -56,6 +56,8 @@ pub(super) struct Key {
     pub(super) text: String,
     /// Where it is written.
     pub(super) span: Span,
+    /// Whether the mapping has this key before: nothing is read from it, but its value may be a secret.
+    pub(super) repeated: bool,
 }
 
 impl Node {
@@ -72,7 +74,7 @@ impl Node {
     pub(super) fn in_words(&self) -> &'static str {
         match self.kind {
             Kind::Nothing => "nothing",
-            Kind::Flag(_) => "true or false",
+            Kind::Flag(_) => "`true` or `false`",
             Kind::Whole(_) | Kind::Fraction => "a number",
             Kind::Text(_) => "text",
             Kind::List(_) => "a list",
@@ -88,10 +90,8 @@ impl Node {
 
     /// The way from here to whatever stands at `span`, such as `routes.internet.smtp` or `recipients[2].known`.
     pub(super) fn path_to(&self, span: &Span) -> Option<String> {
-        if self.span == *span || self.caret() == *span {
-            return Some(String::new());
-        }
-        match &self.kind {
+        // What is deeper comes first: a block list begins where its first entry does.
+        let deeper = match &self.kind {
             Kind::Map(entries) => entries.iter().find_map(|(key, value)| {
                 if key.span == *span {
                     return Some(String::new());
@@ -103,7 +103,14 @@ impl Node {
                 .enumerate()
                 .find_map(|(number, entry)| entry.path_to(span).map(|rest| join(&format!("[{number}]"), &rest))),
             _ => None,
-        }
+        };
+        let is_here = || self.span == *span || self.caret() == *span || self.alias.as_ref() == Some(span);
+        deeper.or_else(|| is_here().then(String::new))
+    }
+
+    /// Where this is written, or the alias through which it came here.
+    pub(super) fn place_of_use(&self) -> Span {
+        self.alias.clone().unwrap_or_else(|| self.caret())
     }
 }
 
@@ -162,10 +169,15 @@ fn explained(error: &Error) -> (String, Option<&'static str>) {
         | Error::AliasExpansionLimitExceeded { .. }
         | Error::AliasReplayStackDepthExceeded { .. } => ("the aliases of this file expand to far more than its text".into(), None),
         Error::RecursiveReferencesRequireWeakTypes { .. } => ("this alias stands inside what it refers to".into(), None),
+        Error::AliasError { error, .. } => explained(error),
         Error::UnsupportedTag { .. } => ("tags have no meaning here".into(), Some("a text that begins with `!` needs quotes")),
         Error::UnknownAnchor { .. } => unknown_anchor(),
         Error::MergeValueNotMapOrSeqOfMaps { .. } => ("`<<` takes a mapping".into(), None),
         Error::ExternalMessage { msg, .. } if msg.contains("unknown anchor") => unknown_anchor(),
+        Error::ExternalMessage { msg, .. } if msg.contains("recursion limit") => {
+            (format!("nested more than {MAX_DEPTH} levels deep"), None)
+        }
+        Error::ExternalMessage { msg, .. } if msg.contains("simple key expected") => ("not YAML: a key without its colon".into(), None),
         Error::ExternalMessage { msg, .. } if msg.contains("tab") => {
             ("a tab in the indentation".into(), Some("YAML is indented with spaces"))
         }
@@ -333,15 +345,19 @@ impl Conversion<'_, '_> {
                 } else {
                     format!("the key {} stands twice in this mapping", quoted(&text))
                 };
-                self.mistakes.note(span, title).label(format!("the first is in line {line}"));
-                continue;
+                self.mistakes
+                    .note(span.clone(), title)
+                    .label(format!("the first is in line {line}"));
             }
-            seen.insert(text.clone(), self.source.line_number(span.start));
+            let repeated = seen.contains_key(&text);
+            if !repeated {
+                seen.insert(text.clone(), self.source.line_number(span.start));
+            }
             let outside = self.secret;
             self.secret |= is_sensitive(&text);
             let value = self.node(value);
             self.secret = outside;
-            entries.push((Key { text, span }, value));
+            entries.push((Key { text, span, repeated }, value));
         }
         entries
     }

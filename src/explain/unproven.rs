@@ -75,6 +75,10 @@ pub fn accepted(probe: &JudgedProbe) -> Finding {
 }
 
 pub fn pending(probe: &JudgedProbe) -> Finding {
+    if let Some(reason) = probe.reason.as_deref() {
+        let sentence = format!("The run was stopped: {}.", trimmed(reason));
+        return Finding::new(sentence, "Finish the run with `mailflow watch`; until then do not send it again.");
+    }
     let state = match (probe.sent_at, probe.accepted_at) {
         (None, _) => "before the probe left",
         (Some(_), None) => "before a host had taken it",

@@ -63,7 +63,9 @@ impl Ledger {
         let vanished = record.copies.iter().filter(|held| !self.is_present(index, held));
         let vanished = vanished.filter_map(|held| held.gone.map(|gone| gone.noticed)).max();
         let target = settled.max(vanished).max((!complete).then_some(give_up)).unwrap_or(give_up);
-        self.wait_for_look(index, target, complete, now)
+        // A loop brings copy after copy: the run does not wait for its end.
+        let end = time::later(self.taken_up().map_or(give_up, |taken_up| taken_up.max(give_up)), probe.settle);
+        self.wait_for_look(index, target.min(end), complete, now)
     }
 
     /// Waits for `target`, then for a look that began after it at every place that is not blind.

@@ -60,7 +60,7 @@ impl Ledger {
             .min_by_key(|held| held.copy.at);
         let shown = self.best_of_all(index, recipient).or(stray);
         let mut arrived = self.arrived(index);
-        let requirements = self.requirements(index, &arrived);
+        let requirements = if decided { self.requirements(index, &arrived) } else { Vec::new() };
         if arrived.is_empty() {
             arrived.extend(stray);
         }
@@ -121,7 +121,12 @@ impl Ledger {
     }
 
     fn measure_or_pending(&self, index: usize, meant: Option<&MailboxName>, decided: bool) -> Measured {
-        if decided { self.measure(index, meant) } else { Measured::pending() }
+        if decided {
+            return self.measure(index, meant);
+        }
+        let record = self.record(index);
+        let under_way = record.began.is_some() && record.attempts.is_empty();
+        Measured::pending(under_way.then(|| "it was being handed over just then, and may have been taken".to_owned()))
     }
 
     fn members(&self, index: usize, decided: bool) -> Vec<Member> {

@@ -30,11 +30,11 @@ impl Measured {
         }
     }
 
-    pub(super) fn pending() -> Self {
+    pub(super) fn pending(reason: Option<String>) -> Self {
         Self {
             verdict: Verdict::Pending,
             basis: None,
-            reason: None,
+            reason,
         }
     }
 }

@@ -7,7 +7,6 @@ use super::{
     opening::open,
     pool::Pool,
     reply::RawReply,
-    scrub::Scrubber,
     session::{Access, Session, Target},
     settings::Conduct,
     transaction::hand_over,
@@ -15,6 +14,7 @@ use super::{
 use crate::{
     clock::Clock,
     model::{Attempt, Time, Tls, TlsMode},
+    scrub::Scrubber,
     tls::{Verify, connector},
 };
 use std::path::Path;

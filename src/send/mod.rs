@@ -16,7 +16,6 @@ mod opening;
 mod pace;
 mod pool;
 mod reply;
-mod scrub;
 mod session;
 mod settings;
 mod smtp;

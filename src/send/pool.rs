@@ -52,9 +52,14 @@ impl Pool {
         let mut idle = self.idle();
         while let Some(newest) = idle.iter().rposition(|idle| idle.target == *target) {
             let mut found = idle.remove(newest);
-            if found.since.elapsed() <= IDLE_LIMIT && found.session.wire.is_quiet() {
+            if !found.session.wire.is_quiet() {
+                continue;
+            }
+            if found.since.elapsed() <= IDLE_LIMIT {
                 return Some((found.session, found.place));
             }
+            // Its farewell keeps nobody waiting.
+            tokio::spawn(found.session.quit());
         }
         None
     }

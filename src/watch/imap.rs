@@ -12,15 +12,19 @@ mod commands;
 mod connection;
 mod eyes;
 mod fault;
+mod folder;
 mod folders;
 mod guard;
 mod layout;
 mod mailbox;
+mod names;
 mod opening;
 mod pace;
 mod reading;
 mod server;
+mod sweep;
 mod utf7;
+mod wishes;
 
 pub use budget::Budget;
 pub use server::{Patience, Server};
@@ -33,7 +37,7 @@ use crate::{
 };
 use async_trait::async_trait;
 use connection::Connection;
-use eyes::{Eyes, Wishes};
+use eyes::Eyes;
 use fault::Fault;
 use futures::FutureExt;
 use mailbox::MailboxState;
@@ -42,6 +46,7 @@ use reading::Reader;
 use secrecy::SecretString;
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
+use wishes::Wishes;
 
 /// A mailbox to be watched, and what the site alone cannot say of it.
 #[derive(Debug, Clone)]
@@ -116,7 +121,6 @@ impl ImapWatcher {
 
     async fn open(&self, clock: Clock) -> Result<Connection, Fault> {
         let secret = self.secret.as_ref().map_err(|reason| Fault::SignIn(reason.clone()))?;
-        let _turn = self.server.budget.opening().await;
         opening::open(&self.server, &self.sign_in, secret, clock).await
     }
 
@@ -140,10 +144,16 @@ impl ImapWatcher {
             }
             Ok(connection)
         };
-        let patience = self.server.patience.opening;
-        let mut connection = timeout(patience, Box::pin(opening))
-            .await
-            .map_err(|_| Fault::Lost(format!("the mailbox did not open within {} s", patience.as_secs())))??;
+        let Patience {
+            opening: patience, bulk, ..
+        } = self.server.patience;
+        // Many mailboxes at once may take their server its time.
+        let patience = if self.is_shared() { patience.max(2 * bulk) } else { patience };
+        let late = || Fault::Lost(format!("the mailbox did not open within {} s", patience.as_secs()));
+        let turn = self.server.budget.opening(patience).await.ok_or_else(late)?;
+        let mut connection = timeout(patience, Box::pin(opening)).await.map_err(|_| late())??;
+        self.server.budget.opened();
+        drop(turn);
         backoff.restart();
         let outcome = Box::pin(async {
             for state in states.iter_mut().filter(|state| state.fresh) {

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test file compiles this for itself and uses a part of it")]
 
+pub mod fake;
+
 use mailflow::{
     clock::Clock,
     evidence::Recognizer,
@@ -68,7 +70,9 @@ fn recipient(address: &str) -> Recipient {
 
 fn probe(number: usize) -> Probe {
     let run = RunId::from_random([1, 2, 3, 4, 5, 6]);
-    let id = ProbeId::new(&run, [u8::try_from(number).expect("a few probes") + 1; 16]);
+    let mut random = [0; 16];
+    random[12..].copy_from_slice(&u32::try_from(number).expect("not that many").to_be_bytes());
+    let id = ProbeId::new(&run, random);
     let tag = key().tag(id);
     Probe {
         id,
@@ -183,6 +187,11 @@ impl Desk {
         }
     }
 
+    /// What tells the watcher of `mailbox` how closely to watch.
+    pub fn attention(&self, mailbox: &str) -> watch::Sender<Attention> {
+        self.attention[&MailboxName::from(mailbox)].clone()
+    }
+
     /// Says that nothing is waited for any more.
     pub fn calm_down(&self) {
         for attention in self.attention.values() {
@@ -219,6 +228,12 @@ impl Desk {
                 return event;
             }
         }
+    }
+
+    /// Waits for any event.
+    pub async fn until_new(&mut self) {
+        let event = timeout(PATIENCE, self.events.recv()).await.ok().flatten();
+        self.heard.push(event.expect("something happens"));
     }
 
     /// Waits until each of these mailboxes has said its baseline.

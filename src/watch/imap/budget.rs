@@ -4,10 +4,13 @@
 //! server should bear, all intervals widen alike, and the reported intervals say so. A server that answers at once is asked more: it shall be
 //! kept busy with looks for half of one core's time at most. What this cannot see: what else the server has to do.
 
-use std::{sync::Mutex, time::Duration};
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 use tokio::{
     sync::{Semaphore, SemaphorePermit},
-    time::{Instant, sleep_until},
+    time::{Instant, sleep_until, timeout_at},
 };
 
 /// The share of the time that a server may spend on our looks, were it to answer one at a time.
@@ -30,12 +33,14 @@ struct State {
     answer: Option<f64>,
     /// When the next look may be sent.
     next: Instant,
+    /// When a connection was opened last.
+    opened: Option<Instant>,
 }
 
 impl Default for Budget {
-    /// 200 looks a second to any server, up to 5,000 to one that answers quickly, and 50 connections being opened at a time.
+    /// 500 looks a second to any server, up to 5,000 to one that answers quickly, and 50 connections being opened at a time.
     fn default() -> Self {
-        Self::new(200, 5_000, 50)
+        Self::new(500, 5_000, 50)
     }
 }
 
@@ -50,6 +55,7 @@ impl Budget {
             state: Mutex::new(State {
                 answer: None,
                 next: Instant::now(),
+                opened: None,
             }),
         }
     }
@@ -57,7 +63,7 @@ impl Budget {
     /// Waits until `looks` looks may be sent.
     pub(super) async fn take(&self, looks: u32) {
         let slot = {
-            let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let mut state = self.lock();
             let slot = state.next.max(Instant::now());
             let rate = self.rate(state.answer);
             state.next = slot + Duration::from_secs_f64(f64::from(looks.max(1)) / rate);
@@ -70,14 +76,31 @@ impl Budget {
 
     /// Notes how long an answer to one look took.
     pub(super) fn answered(&self, took: Duration) {
-        let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut state = self.lock();
         let took = took.as_secs_f64();
         state.answer = Some(state.answer.map_or(took, |mean| mean + (took - mean) * WEIGHT));
     }
 
-    /// Waits for the right to open a connection; held until it is open.
-    pub(super) async fn opening(&self) -> Option<SemaphorePermit<'_>> {
-        self.openings.acquire().await.ok()
+    /// Waits for the right to open a connection; held until it is open. `None`: for as long as `patience`, nobody's connection was opened.
+    pub(super) async fn opening(&self, patience: Duration) -> Option<SemaphorePermit<'_>> {
+        let mut since = Instant::now();
+        loop {
+            if let Ok(permit) = timeout_at(since + patience, self.openings.acquire()).await {
+                return permit.ok();
+            }
+            // A queue that moves is worth waiting in, however long it is.
+            let last = self.lock().opened;
+            since = last.filter(|last| *last > since)?;
+        }
+    }
+
+    /// Notes that a connection was opened.
+    pub(super) fn opened(&self) {
+        self.lock().opened = Some(Instant::now());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Looks a second.
@@ -112,10 +135,27 @@ mod tests {
     #[test]
     fn a_quick_server_is_asked_more_and_a_slow_one_less() {
         let budget = Budget::new(200, 5_000, 1);
-        let rate = |milliseconds: f64| budget.rate(Some(milliseconds / 1000.0)).round();
-        assert_eq!(rate(0.01), 5_000.0, "never more than the most");
-        assert_eq!(rate(0.5), 1_000.0);
-        assert_eq!(rate(100.0), 200.0, "a distant server still gets the least");
+        let rate = |milliseconds: f64| format!("{:.0}", budget.rate(Some(milliseconds / 1000.0)));
+        assert_eq!(rate(0.01), "5000", "never more than the most");
+        assert_eq!(rate(0.5), "1000");
+        assert_eq!(rate(100.0), "200", "a distant server still gets the least");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_queue_of_openings_is_waited_in_as_long_as_it_moves() {
+        let budget = Arc::new(Budget::new(1, 1, 1));
+        let patience = Duration::from_secs(10);
+        let first = budget.opening(patience).await;
+        let waiting = Arc::clone(&budget);
+        let waiting = tokio::spawn(async move { waiting.opening(patience).await.is_some() });
+        for _ in 0..3 {
+            tokio::time::sleep(Duration::from_secs(8)).await;
+            budget.opened();
+        }
+        drop(first);
+        assert!(waiting.await.unwrap(), "it waited 24 seconds, and was never without hope");
+        let _held = budget.opening(patience).await;
+        assert!(budget.opening(patience).await.is_none(), "nobody gets in");
     }
 
     #[tokio::test(start_paused = true)]

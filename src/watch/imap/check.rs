@@ -34,8 +34,8 @@ pub(super) async fn check(watcher: &ImapWatcher) -> Vec<(MailboxName, Result<Str
 async fn open(watcher: &ImapWatcher) -> Result<(Connection, Vec<MailboxState>, Vec<Vec<Watched>>), Fault> {
     let mut connection = watcher.open(Clock::start()).await?;
     let states = watcher.states();
-    let (listed, _): (Vec<Listed>, _) = commands::list(&mut connection, &pattern(&states)).await?;
-    let found = find_folders(&states, &listed);
+    let (listed, _): (Vec<Listed>, _) = commands::list(&mut connection, &pattern(&states), watcher.server.patience.bulk).await?;
+    let found = find_folders(&states, &listed, commands::is_gmail(&connection));
     Ok((connection, states, found))
 }
 
@@ -63,7 +63,7 @@ async fn check_one(connection: &mut Connection, state: &MailboxState, folders: &
             let by = match folder.found_by {
                 FoundBy::Site => "as the site says",
                 FoundBy::SpecialUse => "by special-use",
-                FoundBy::Name | FoundBy::Nothing => {
+                FoundBy::Name | FoundBy::Nothing | FoundBy::Archive => {
                     warnings.push(format!(
                         "{} is taken for {word} by its name only; name it under `folders` to be sure",
                         shown(&folder.name)

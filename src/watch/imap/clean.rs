@@ -16,7 +16,7 @@ pub(super) async fn clean(watcher: &ImapWatcher, recognizer: &Recognizer, dry_ru
     let states = watcher.states();
     let opened = async {
         let mut connection = watcher.open(clock).await?;
-        let (listed, _) = commands::list(&mut connection, &pattern(&states)).await?;
+        let (listed, _) = commands::list(&mut connection, &pattern(&states), watcher.server.patience.bulk).await?;
         Ok::<_, Fault>((connection, listed))
     };
     let (connection, listed) = match opened.await {
@@ -94,7 +94,7 @@ impl Broom<'_> {
         let mut ours = BTreeSet::new();
         for portion in candidates.chunks(PORTION) {
             let set = commands::set(portion.iter().copied());
-            commands::headers(&mut self.connection, &set, self.patience, &mut |line, header| {
+            commands::headers(&mut self.connection, &set, false, self.patience, &mut |line, header| {
                 let probe = recognizer.own_probe(header);
                 if portion.contains(&line.uid) && probe.is_some_and(|probe| probe.run().as_str() == prefix) {
                     ours.insert(line.uid);

@@ -56,12 +56,14 @@ pub(super) struct Line {
     pub(super) uid: u32,
     pub(super) sequence: u32,
     pub(super) internal_date: Option<Time>,
+    /// Whether another folder shows this message too, by what Gmail says.
+    pub(super) elsewhere: bool,
     /// When this was read.
     pub(super) read: Time,
 }
 
 /// Lists the folders that match `pattern`, with special-use, and with their status where the server gives it along (RFC 5258, 5819, 6154).
-pub(super) async fn list(connection: &mut Connection, pattern: &str) -> Result<(Vec<Listed>, Spell), Fault> {
+pub(super) async fn list(connection: &mut Connection, pattern: &str, patience: Duration) -> Result<(Vec<Listed>, Spell), Fault> {
     let pattern = quoted(pattern).ok_or_else(|| Fault::Refused("a folder's name holds a line break".to_owned()))?;
     let mut wanted = Vec::new();
     if connection.can("SPECIAL-USE") && connection.can("LIST-EXTENDED") {
@@ -78,7 +80,7 @@ pub(super) async fn list(connection: &mut Connection, pattern: &str) -> Result<(
     let mut folders: Vec<Listed> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
     let spell = connection
-        .command(&line, &mut |response, read| match response {
+        .bulk(&line, patience, &mut |response, read| match response {
             Response::MailboxData(MailboxDatum::List(listed))
                 if folders.len() < FOLDERS && listed.name.len() <= NAME && !places.contains_key(&*listed.name) =>
             {
@@ -99,6 +101,11 @@ pub(super) async fn list(connection: &mut Connection, pattern: &str) -> Result<(
         })
         .await?;
     Ok((folders, spell))
+}
+
+/// Whether the server is Gmail, whose folders are labels.
+pub(super) fn is_gmail(connection: &Connection) -> bool {
+    connection.can("X-GM-EXT-1")
 }
 
 /// Whether one command tells the status of all folders.
@@ -232,14 +239,16 @@ pub(super) async fn search(connection: &mut Connection, criteria: &str, patience
     Ok(found)
 }
 
-/// Reads the headers of the messages in `set`, one after the other, each into `each`.
+/// Reads the headers of the messages in `set`, one after the other, each into `each`; with Gmail's labels, if these are wanted.
 pub(super) async fn headers(
     connection: &mut Connection,
     set: &str,
+    labels: bool,
     patience: Duration,
     each: &mut (dyn FnMut(Line, &[u8]) + Send),
 ) -> Result<Spell, Fault> {
-    let line = format!("UID FETCH {set} (UID INTERNALDATE RFC822.SIZE BODY.PEEK[HEADER]<0.{HEADER}>)");
+    let labels = if labels { "X-GM-LABELS " } else { "" };
+    let line = format!("UID FETCH {set} (UID INTERNALDATE {labels}BODY.PEEK[HEADER]<0.{HEADER}>)");
     connection
         .bulk(&line, patience, &mut |response, read| {
             let (Some((sequence, uid)), Response::Fetch(_, attributes)) = (fetched(response), response) else {
@@ -259,6 +268,7 @@ pub(super) async fn headers(
                     uid,
                     sequence,
                     internal_date: internal_date(attributes),
+                    elsewhere: is_elsewhere(attributes),
                     read,
                 };
                 each(line, header);
@@ -306,6 +316,20 @@ fn fetched(response: &Response<'_>) -> Option<(u32, u32)> {
     })
 }
 
+/// Whether Gmail's labels put a message into another folder: the inbox, what we sent or drafted, or a label of the user's own. Those that begin
+/// with a backslash and are none of these (`\Important`, `\Starred`) are only views.
+fn is_elsewhere(attributes: &[AttributeValue<'_>]) -> bool {
+    attributes.iter().any(|attribute| match attribute {
+        AttributeValue::GmailLabels(labels) => labels.iter().any(|label| match label.strip_prefix('\\') {
+            None => true,
+            Some(system) => ["Inbox", "Sent", "Draft"]
+                .iter()
+                .any(|word| system.trim_start_matches('\\').eq_ignore_ascii_case(word)),
+        }),
+        _ => false,
+    })
+}
+
 fn internal_date(attributes: &[AttributeValue<'_>]) -> Option<Time> {
     attributes.iter().find_map(|attribute| match attribute {
         AttributeValue::InternalDate(date) => DateTime::parse_from_str(date.trim(), "%d-%b-%Y %H:%M:%S %z")
@@ -350,6 +374,17 @@ mod tests {
     fn sets_draw_neighbours_together() {
         assert_eq!(set([1, 2, 3, 7, 9, 10]), "1:3,7,9:10");
         assert_eq!(set([u32::MAX]), "4294967295");
+    }
+
+    #[test]
+    fn gmail_shows_again_what_lies_elsewhere() {
+        let elsewhere = |labels: &[&str]| {
+            let labels = labels.iter().map(|label| (*label).into()).collect();
+            is_elsewhere(&[AttributeValue::Uid(1), AttributeValue::GmailLabels(labels)])
+        };
+        assert!(elsewhere(&["\\Inbox", "\\Important"]) && elsewhere(&["\\\\Sent"]) && elsewhere(&["Projects"]));
+        assert!(!elsewhere(&[]) && !elsewhere(&["\\Important", "\\\\Starred"]), "archived");
+        assert!(!is_elsewhere(&[AttributeValue::Uid(1)]), "not Gmail");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     clock::Clock,
     model::{Time, Tls},
+    scrub::Scrubber,
 };
 use ::imap::imap_proto::{MailboxDatum, Response, ResponseCode, Status};
 use std::{collections::BTreeSet, io, time::Duration};
@@ -37,7 +38,7 @@ pub(super) struct Connection {
     /// Whether the server had signed us in before we asked.
     pub(super) preauthenticated: bool,
     /// Never to be shown, in whatever words of the server they turn up.
-    pub(super) secrets: Vec<String>,
+    pub(super) scrubber: Scrubber,
     /// What the server says that it can do, in upper case.
     pub(super) capabilities: BTreeSet<String>,
     /// What was negotiated.
@@ -101,7 +102,7 @@ impl Connection {
             tag: 0,
             idling: None,
             preauthenticated: false,
-            secrets: Vec::new(),
+            scrubber: Scrubber::default(),
             capabilities: BTreeSet::new(),
             tls: None,
             selected: None,
@@ -125,7 +126,7 @@ impl Connection {
 
     /// The server's words, fit to be shown.
     pub(super) fn shown(&self, words: &str) -> String {
-        shown(words, &self.secrets)
+        shown(words, &self.scrubber)
     }
 
     /// Reads the greeting (RFC 3501 section 7.1). Returns whether we are signed in already (`PREAUTH`).
@@ -136,7 +137,7 @@ impl Connection {
         let Response::Data { status, outcome } = greeting.parsed() else {
             return Err(Fault::Lost("the server does not greet as an IMAP server does".to_owned()));
         };
-        let words = shown(outcome.information.as_deref().unwrap_or_default(), &self.secrets);
+        let words = shown(outcome.information.as_deref().unwrap_or_default(), &self.scrubber);
         if let Some(ResponseCode::Capabilities(capabilities)) = &outcome.code {
             self.capabilities = capabilities.iter().map(word_of).collect();
         }
@@ -227,7 +228,7 @@ impl Connection {
             let spell = Spell { sent, read };
             match response.parsed() {
                 Response::Done { tag: of, status, outcome } if of.0 == tag => {
-                    let words = shown(outcome.information.as_deref().unwrap_or_default(), &self.secrets);
+                    let words = shown(outcome.information.as_deref().unwrap_or_default(), &self.scrubber);
                     let capabilities = match &outcome.code {
                         Some(ResponseCode::Capabilities(capabilities)) => Some(capabilities.iter().map(word_of).collect()),
                         _ => None,
@@ -264,13 +265,21 @@ impl Connection {
             outcome,
         } = response
         {
-            let words = shown(outcome.information.as_deref().unwrap_or_default(), &self.secrets);
+            let words = shown(outcome.information.as_deref().unwrap_or_default(), &self.scrubber);
             return Err(Fault::Lost(format!("the server ended the connection: {words}")));
         }
         let Some(selected) = self.selected.as_mut() else {
             return Ok(());
         };
         match response {
+            Response::Data { outcome, .. } => {
+                if let Some(ResponseCode::UidValidity(now)) = outcome.code
+                    && selected.uid_validity.is_some_and(|before| before != now)
+                {
+                    // What was read of this folder is void; opened anew, it will be searched.
+                    return Err(Fault::Lost("the server has renumbered the open folder".to_owned()));
+                }
+            }
             Response::MailboxData(MailboxDatum::Exists(exists)) => {
                 if *exists > selected.exists {
                     selected.grown.get_or_insert(read);
@@ -382,6 +391,6 @@ fn failed(error: &io::Error) -> Fault {
     Fault::Lost(match error.kind() {
         io::ErrorKind::Other => "the server sent what is no IMAP".to_owned(),
         io::ErrorKind::UnexpectedEof => "the server closed the connection in the middle of an answer".to_owned(),
-        _ => shown(&error.to_string(), &[]),
+        _ => shown(&error.to_string(), &Scrubber::default()),
     })
 }

@@ -5,91 +5,29 @@
 
 use super::{
     commands,
-    connection::{Connection, Spell},
+    connection::Connection,
     fault::Fault,
-    folders,
-    layout::{Layout, find_folders, fingerprint, pattern},
-    mailbox::{Folder, MailboxState},
+    folder::Folder,
+    layout::{Layout, pattern},
+    mailbox::MailboxState,
     pace,
     reading::Reader,
     server::Server,
+    wishes::Wishes,
 };
 use crate::{
-    model::{MailboxName, Placement, Time, What},
+    model::{MailboxName, Time, What},
     watch::Attention,
 };
-use futures::{StreamExt, stream::BoxStream, stream::SelectAll};
-use std::{
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
-use tokio::{
-    sync::watch,
-    time::{Instant, sleep_until},
-};
+use std::{collections::HashMap, time::Duration};
+use tokio::time::{Instant, sleep_until};
 
 /// Among so many quick looks, one sweeps all folders; of the others, every second one asks for the junk and quarantine folders too.
 const SWEEP_EVERY: u32 = 4;
-/// How many folders one partial sweep asks for, where the server does not tell the status of all at once.
-const PARTIAL: usize = 4;
 /// Below this pause, IDLE is not worth its two commands.
 const IDLE_FROM: Duration = Duration::from_secs(1);
 /// A folder that a server refused is left alone for this long, except in complete looks; a complete look that failed is tried again after it.
 const SHY: Duration = Duration::from_secs(10);
-
-/// What the loop wants from the watcher.
-pub(super) struct Wishes {
-    attention: HashMap<MailboxName, watch::Receiver<Attention>>,
-    /// When the first probe left, once it has.
-    pub(super) sending_since: watch::Receiver<Option<Time>>,
-    stop: watch::Receiver<bool>,
-    /// Yields whenever any attention changes.
-    changes: SelectAll<BoxStream<'static, ()>>,
-}
-
-impl Wishes {
-    pub(super) fn new(
-        attention: HashMap<MailboxName, watch::Receiver<Attention>>,
-        sending_since: watch::Receiver<Option<Time>>,
-        stop: watch::Receiver<bool>,
-    ) -> Self {
-        let changes = attention.values().cloned().map(|receiver| {
-            futures::stream::unfold(receiver, |mut receiver| async {
-                receiver.changed().await.ok()?;
-                Some(((), receiver))
-            })
-            .boxed()
-        });
-        Self {
-            changes: futures::stream::select_all(changes),
-            attention,
-            sending_since,
-            stop,
-        }
-    }
-
-    pub(super) fn of(&self, mailbox: &MailboxName) -> Attention {
-        self.attention.get(mailbox).map(|receiver| *receiver.borrow()).unwrap_or_default()
-    }
-
-    /// Whether the watcher shall end, by its word or because nobody is there any more to say so.
-    pub(super) fn stopped(&self) -> bool {
-        *self.stop.borrow() || self.stop.has_changed().is_err()
-    }
-
-    /// Waits until something changes: an attention, or the order to stop.
-    pub(super) async fn change(&mut self) {
-        let Self { stop, changes, .. } = self;
-        tokio::select! {
-            // No sender left: `stopped` says so.
-            _ = stop.changed() => {}
-            change = changes.next() => if change.is_none() {
-                // Nobody will change an attention any more; only the order to stop can come.
-                let _ = stop.changed().await;
-            }
-        }
-    }
-}
 
 /// The watcher's eyes on one connection.
 pub(super) struct Eyes<'a> {
@@ -104,11 +42,13 @@ pub(super) struct Eyes<'a> {
     next_look: Instant,
     /// When the newest probe left that the last look knew of.
     newest: Option<Time>,
+    /// Since when a probe has been leaving.
+    leaving: Option<Time>,
     /// Where a partial sweep goes on.
-    turn: usize,
+    pub(super) turn: usize,
     /// How long the last sweep took.
-    sweep_took: Duration,
-    layout: Layout,
+    pub(super) sweep_took: Duration,
+    pub(super) layout: Layout,
 }
 
 impl<'a> Eyes<'a> {
@@ -129,6 +69,7 @@ impl<'a> Eyes<'a> {
             last_look: Instant::now(),
             next_look: Instant::now(),
             newest: None,
+            leaving: None,
             layout: Layout::default(),
             turn: 0,
             sweep_took: Duration::ZERO,
@@ -136,127 +77,8 @@ impl<'a> Eyes<'a> {
     }
 
     /// Whether the connection shows one mailbox as its own user sees it.
-    fn is_own(&self) -> bool {
+    pub(super) fn is_own(&self) -> bool {
         self.mailboxes.iter().all(|mailbox| mailbox.root.is_none())
-    }
-
-    /// Gives up on the baselines that have not been told: probes have left already.
-    pub(super) fn start_late(&mut self) {
-        for mailbox in self.mailboxes.iter_mut().filter(|mailbox| mailbox.fresh) {
-            mailbox.start_late(self.reader.started_at);
-        }
-        self.layout = Layout::default();
-    }
-
-    /// Lists all folders with their status, so that every mailbox knows its own.
-    pub(super) async fn sweep(&mut self) -> Result<Spell, Fault> {
-        let started = Instant::now();
-        let (mut listed, spell) = commands::list(self.connection, &self.pattern).await?;
-        let open = self.connection.selected.as_ref().map(|selected| selected.wire.clone());
-        let fingerprint = fingerprint(&listed);
-        let settled = self.layout.fingerprint == fingerprint && self.layout.places.len() == listed.len();
-        let found = if settled {
-            Vec::new()
-        } else {
-            find_folders(self.mailboxes, &listed)
-        };
-        if !commands::gives_status(self.connection) {
-            let watched: HashSet<String> = self.watched_names(&found);
-            for folder in listed
-                .iter_mut()
-                .filter(|folder| watched.contains(&folder.wire) && open.as_ref() != Some(&folder.wire))
-            {
-                folder.status = match commands::status(self.connection, &folder.wire).await {
-                    Ok((status, _)) => Some(status),
-                    Err(Fault::Refused(_)) => None,
-                    Err(fault) => return Err(fault),
-                };
-            }
-        }
-        if settled {
-            for (folder, place) in listed.iter().zip(&self.layout.places) {
-                let Some((mailbox, name)) = place else {
-                    continue;
-                };
-                let known = self.mailboxes.get_mut(*mailbox).and_then(|mailbox| mailbox.folders.get_mut(name));
-                if let Some(known) = known.filter(|_| open.as_ref() != Some(&folder.wire)) {
-                    known.listed(spell.sent, folder.status.as_ref());
-                }
-            }
-            for mailbox in self.mailboxes.iter_mut() {
-                mailbox.listed = Some(spell.sent);
-            }
-        } else {
-            let places: HashMap<&str, usize> = listed
-                .iter()
-                .enumerate()
-                .map(|(place, folder)| (folder.wire.as_str(), place))
-                .collect();
-            let mut layout: Vec<Option<(usize, String)>> = vec![None; listed.len()];
-            for (index, (mailbox, found)) in self.mailboxes.iter_mut().zip(found).enumerate() {
-                let mut folders = Vec::with_capacity(found.len());
-                for folder in found {
-                    let place = places.get(folder.wire.as_str()).copied();
-                    let status = place.and_then(|place| listed.get(place)).and_then(|listed| listed.status);
-                    // What cannot be read when all is well is no place of this mailbox's mail: somebody else's shared folder.
-                    if mailbox.listed.is_none() && status.is_none() {
-                        continue;
-                    }
-                    if let Some(place) = place.and_then(|place| layout.get_mut(place)) {
-                        *place = Some((index, folder.name.clone()));
-                    }
-                    folders.push((folder, status));
-                }
-                let gone = mailbox.list(folders, open.as_deref(), spell.sent);
-                self.reader.tell_gone(gone, spell.read).await?;
-            }
-            self.layout = Layout {
-                fingerprint,
-                places: layout,
-            };
-        }
-        self.sweep_took = started.elapsed();
-        Ok(spell)
-    }
-
-    /// The names on the wire of all folders that are watched, or have just been found.
-    fn watched_names(&self, found: &[Vec<folders::Watched>]) -> HashSet<String> {
-        let known = self
-            .mailboxes
-            .iter()
-            .flat_map(|mailbox| mailbox.folders.values())
-            .map(|folder| folder.wire.clone());
-        known.chain(found.iter().flatten().map(|folder| folder.wire.clone())).collect()
-    }
-
-    /// Asks for the status of single folders: those that hold mail back, or, in turns, some of all.
-    async fn glance(&mut self, all: bool) -> Result<(), Fault> {
-        let open = self.connection.selected.as_ref().map(|selected| selected.wire.clone());
-        let mut wanted: Vec<(usize, String, String)> = Vec::new();
-        for (place, mailbox) in self.mailboxes.iter().enumerate() {
-            let folders = mailbox.folders.values().filter(|folder| Some(&folder.wire) != open.as_ref());
-            let held = folders.filter(|folder| all || matches!(folder.placement, Placement::Junk | Placement::Quarantine));
-            wanted.extend(held.map(|folder| (place, folder.name.clone(), folder.wire.clone())));
-        }
-        if wanted.is_empty() {
-            return Ok(());
-        }
-        let start = if all { self.turn % wanted.len() } else { 0 };
-        self.turn = self.turn.wrapping_add(PARTIAL);
-        let (before, after) = wanted.split_at(start);
-        for (place, name, wire) in after.iter().chain(before).take(PARTIAL) {
-            self.server.budget.take(1).await;
-            let told = match commands::status(self.connection, wire).await {
-                Ok(told) => told,
-                Err(Fault::Refused(_)) => continue,
-                Err(fault) => return Err(fault),
-            };
-            let folder = self.mailboxes.get_mut(*place).and_then(|mailbox| mailbox.folders.get_mut(name));
-            if let Some(folder) = folder {
-                folder.look(told.1.sent, &told.0);
-            }
-        }
-        Ok(())
     }
 
     /// Opens the inbox, if this connection watches one, or asks what is new in it if it is open; and reads what is.
@@ -342,34 +164,13 @@ impl<'a> Eyes<'a> {
                     Err(fault) => return Err(fault),
                 }
                 if !self.is_own() && self.next_look <= Instant::now() {
-                    self.next_look = Instant::now() + pace::QUICKEST;
                     self.sweep_in_turn().await?;
+                    // As much time for reading as for looking, at least.
+                    self.next_look = Instant::now() + self.sweep_took.max(pace::QUICKEST);
                 }
             }
         }
         Ok(refused)
-    }
-
-    /// What a sweep costs of the budget.
-    fn weight(&self) -> u32 {
-        let folders: usize = self.mailboxes.iter().map(|mailbox| mailbox.folders.len()).sum();
-        let cost = if commands::gives_status(self.connection) {
-            folders / 50
-        } else {
-            folders
-        };
-        u32::try_from(cost).unwrap_or(u32::MAX).clamp(1, 100)
-    }
-
-    /// A sweep within the server's budget.
-    async fn sweep_in_turn(&mut self) -> Result<(), Fault> {
-        let weight = self.weight();
-        self.server.budget.take(weight).await;
-        let spell = self.sweep().await?;
-        self.server
-            .budget
-            .answered((spell.read - spell.sent).to_std().unwrap_or_default() / weight);
-        Ok(())
     }
 
     /// One quick look: at the inbox, and now and then (at rest always) at the other folders.
@@ -411,7 +212,6 @@ impl<'a> Eyes<'a> {
     pub(super) async fn complete_look(&mut self, places: &[usize]) -> Result<(), Fault> {
         let since = self.reader.clock.now();
         self.sweep_in_turn().await?;
-        self.look_at_inbox().await?;
         let mut refused = self.read_all(true).await?;
         for place in places {
             let Some(mailbox) = self.mailboxes.get_mut(*place) else {
@@ -423,7 +223,7 @@ impl<'a> Eyes<'a> {
                 if !(is_inbox || folder.doubtful || !folder.known.is_empty()) || refused.contains_key(&mailbox.mailbox.name) {
                     continue;
                 }
-                match self.reader.look_closely(self.connection, folder, is_inbox).await {
+                match self.reader.look_closely(self.connection, folder).await {
                     Ok(()) => {}
                     Err(Fault::Refused(words)) => {
                         refused.insert(mailbox.mailbox.name.clone(), words);
@@ -432,7 +232,7 @@ impl<'a> Eyes<'a> {
                 }
             }
         }
-        // Looking closely may have shown something new.
+        // Looking closely may have shown something new, in the inbox above all.
         refused.extend(self.read_all(true).await?);
         self.return_to_inbox().await?;
         for place in places {
@@ -499,13 +299,14 @@ impl<'a> Eyes<'a> {
     }
 
     /// The pause between two looks just now, which is that of the mailbox with the newest probe; and when that one left.
-    fn pause(&self, wishes: &Wishes, now: Time) -> (Duration, Option<Time>) {
-        let outstanding = self
-            .mailboxes
-            .iter()
-            .map(|mailbox| wishes.of(mailbox.name()))
-            .filter(|attention| attention.outstanding);
-        let newest = outstanding.map(|attention| attention.since.unwrap_or(now)).max();
+    fn pause(&mut self, wishes: &Wishes, now: Time) -> (Duration, Option<Time>) {
+        let attentions = self.mailboxes.iter().map(|mailbox| wishes.of(mailbox.name()));
+        let outstanding: Vec<Attention> = attentions.filter(|attention| attention.outstanding).collect();
+        // A probe that is only just leaving has no time yet: it counts from when it was first heard of.
+        let leaving = outstanding.iter().any(|attention| attention.since.is_none());
+        self.leaving = leaving.then(|| self.leaving.unwrap_or(now));
+        let since = |attention: &Attention| attention.since.or(self.leaving);
+        let newest = outstanding.iter().filter_map(since).max();
         let pause = newest.map_or(pace::AT_REST, |since| pace::pause((now - since).to_std().unwrap_or_default()));
         (pause, newest)
     }

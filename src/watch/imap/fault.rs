@@ -1,5 +1,6 @@
 //! What goes wrong between us and a server: never a measurement, always a reason for being blind.
 
+use crate::scrub::Scrubber;
 use std::fmt;
 
 /// Why something could not be done.
@@ -24,16 +25,14 @@ impl fmt::Display for Fault {
     }
 }
 
-/// The words of a server, fit to be shown: one line of bounded length, without control characters and without any of `secrets`.
-pub(super) fn shown(words: &str, secrets: &[String]) -> String {
+/// The words of a server, fit to be shown: one line of bounded length, without control characters and without secrets.
+pub(super) fn shown(words: &str, scrubber: &Scrubber) -> String {
     const LIMIT: usize = 240;
-    let mut words = words.to_owned();
-    for secret in secrets.iter().filter(|secret| !secret.is_empty()) {
-        words = words.replace(secret.as_str(), "***");
-    }
-    let plain = words.chars().map(|character| if character.is_control() { ' ' } else { character });
-    let mut shown: String = plain.clone().take(LIMIT).collect();
-    if plain.count() > LIMIT {
+    // Control characters go first, and for good: one in the middle must not hide a secret.
+    let plain: String = words.chars().filter(|character| !character.is_control()).collect();
+    let plain = scrubber.scrub(&plain);
+    let mut shown: String = plain.chars().take(LIMIT).collect();
+    if plain.chars().count() > LIMIT {
         shown.push('…');
     }
     shown.trim().to_owned()
@@ -45,7 +44,8 @@ mod tests {
 
     #[test]
     fn words_of_a_server_are_bounded_and_hold_no_secret() {
-        assert_eq!(shown("no\u{1b}[2J hunter2\r\n", &["hunter2".into(), String::new()]), "no [2J ***");
-        assert_eq!(shown(&"x".repeat(1000), &[]).chars().count(), 241);
+        let scrubber = Scrubber::new(&["hunter2".to_owned().into()]);
+        assert_eq!(shown("no\u{1b}[2J hun\u{7}ter2\r\n", &scrubber), "no[2J [secret]");
+        assert_eq!(shown(&"x".repeat(1000), &Scrubber::default()).chars().count(), 241);
     }
 }

@@ -1,7 +1,7 @@
 //! What the folders of a mailbox mean: by the names that the site gives, by special-use (RFC 6154), and where a server tells none, by the names
 //! that mail programs give them in many languages. The last is a guess, and `check` says so.
 
-use super::{commands::Listed, utf7};
+use super::{commands::Listed, names, utf7};
 use crate::model::{Mailbox, Placement};
 
 /// How the meaning of a folder was found.
@@ -15,6 +15,8 @@ pub(super) enum FoundBy {
     Name,
     /// It is an ordinary folder, or `INBOX`.
     Nothing,
+    /// It is Gmail's archive, which shows the messages of other folders again: only those that no other folder shows count.
+    Archive,
 }
 
 /// A folder that is watched.
@@ -29,14 +31,24 @@ pub(super) struct Watched {
 }
 
 /// The folders of `mailbox` among `listed` that messages may arrive in. What is sent, drafted, or only a view of other folders is left out.
-pub(super) fn watched<'a>(mailbox: &Mailbox, root: Option<&str>, listed: impl Iterator<Item = &'a Listed> + Clone) -> Vec<Watched> {
+/// Gmail keeps there, and only there, what a filter archives on arrival.
+pub(super) fn watched<'a>(
+    mailbox: &Mailbox,
+    root: Option<&str>,
+    listed: impl Iterator<Item = &'a Listed> + Clone,
+    gmail: bool,
+) -> Vec<Watched> {
     let marked = |use_: &str| listed.clone().any(|folder| has(folder, use_));
     let (sent, drafts) = (marked("\\sent"), marked("\\drafts"));
     let (junk, trash) = (marked("\\junk"), marked("\\trash"));
     listed
         .filter_map(|folder| {
             let name = within(root, folder)?;
-            let (placement, found_by) = meaning(mailbox, folder, &name, (sent, drafts, junk, trash))?;
+            let (placement, found_by) = if gmail && has(folder, "\\all") {
+                (mailbox.placement.unwrap_or(Placement::Folder), FoundBy::Archive)
+            } else {
+                meaning(mailbox, folder, &name, (sent, drafts, junk, trash))?
+            };
             Some(Watched {
                 wire: folder.wire.clone(),
                 name,
@@ -107,7 +119,7 @@ fn meaning(
     let view = ["\\sent", "\\drafts", "\\all", "\\flagged", "\\important"]
         .iter()
         .any(|view| has(folder, view));
-    if view || (!sent && is_known(SENT)) || (!drafts && is_known(DRAFTS)) {
+    if view || (!sent && is_known(names::SENT)) || (!drafts && is_known(names::DRAFTS)) {
         return None;
     }
     if let Some(placement) = mailbox.placement {
@@ -117,8 +129,8 @@ fn meaning(
         () if name == "INBOX" => (Placement::Inbox, FoundBy::Nothing),
         () if has(folder, "\\junk") => (Placement::Junk, FoundBy::SpecialUse),
         () if has(folder, "\\trash") => (Placement::Deleted, FoundBy::SpecialUse),
-        () if !junk && is_known(JUNK) => (Placement::Junk, FoundBy::Name),
-        () if !trash && is_known(TRASH) => (Placement::Deleted, FoundBy::Name),
+        () if !junk && is_known(names::JUNK) => (Placement::Junk, FoundBy::Name),
+        () if !trash && is_known(names::TRASH) => (Placement::Deleted, FoundBy::Name),
         () => (Placement::Folder, FoundBy::Nothing),
     })
 }
@@ -131,149 +143,6 @@ fn last_part(name: &str, separator: Option<char>) -> &str {
         _ => name,
     }
 }
-
-const JUNK: &[&str] = &[
-    "junk",
-    "junk e-mail",
-    "junk email",
-    "junk-e-mail",
-    "junk-email",
-    "junk mail",
-    "spam",
-    "spambox",
-    "bulk",
-    "bulk mail",
-    "spamverdacht",
-    "unerwünschte werbung",
-    "unerwünscht",
-    "courrier indésirable",
-    "indésirables",
-    "indésirable",
-    "pourriel",
-    "correo no deseado",
-    "no deseado",
-    "correo basura",
-    "posta indesiderata",
-    "indesiderata",
-    "ongewenste e-mail",
-    "ongewenst",
-    "lixo eletrônico",
-    "lixo electrónico",
-    "lixo eletrónico",
-    "wiadomości-śmieci",
-    "niechciane",
-    "skräppost",
-    "uønsket e-post",
-    "søppelpost",
-    "uønsket mail",
-    "roskaposti",
-    "nevyžádaná pošta",
-    "nevyžiadaná pošta",
-    "levélszemét",
-    "gereksiz e-posta",
-    "istenmeyen",
-    "нежелательная почта",
-    "спам",
-    "небажана пошта",
-    "垃圾邮件",
-    "垃圾郵件",
-    "迷惑メール",
-    "정크 메일",
-    "스팸메일함",
-];
-const TRASH: &[&str] = &[
-    "trash",
-    "deleted",
-    "deleted items",
-    "deleted messages",
-    "bin",
-    "papierkorb",
-    "gelöschte elemente",
-    "gelöschte objekte",
-    "gelöscht",
-    "corbeille",
-    "éléments supprimés",
-    "papelera",
-    "elementos eliminados",
-    "cestino",
-    "posta eliminata",
-    "prullenbak",
-    "verwijderde items",
-    "lixeira",
-    "itens excluídos",
-    "kosz",
-    "elementy usunięte",
-    "papperskorgen",
-    "borttagna objekt",
-    "slettede elementer",
-    "slettet post",
-    "papirkurv",
-    "roskakori",
-    "poistetut",
-    "koš",
-    "odstraněná pošta",
-    "корзина",
-    "удаленные",
-    "已删除邮件",
-    "ごみ箱",
-    "휴지통",
-];
-const SENT: &[&str] = &[
-    "sent",
-    "sent items",
-    "sent messages",
-    "sent mail",
-    "sent-mail",
-    "gesendet",
-    "gesendete elemente",
-    "gesendete objekte",
-    "gesendete nachrichten",
-    "envoyés",
-    "éléments envoyés",
-    "messages envoyés",
-    "enviados",
-    "elementos enviados",
-    "itens enviados",
-    "posta inviata",
-    "inviata",
-    "inviati",
-    "verzonden",
-    "verzonden items",
-    "wysłane",
-    "elementy wysłane",
-    "skickat",
-    "skickade objekt",
-    "sendte elementer",
-    "sendt post",
-    "sendt",
-    "lähetetyt",
-    "odeslaná pošta",
-    "отправленные",
-    "已发送邮件",
-    "送信済み",
-    "送信済みアイテム",
-    "보낸 편지함",
-];
-const DRAFTS: &[&str] = &[
-    "drafts",
-    "draft",
-    "entwürfe",
-    "brouillons",
-    "borradores",
-    "bozze",
-    "concepten",
-    "rascunhos",
-    "kopie robocze",
-    "wersje robocze",
-    "utkast",
-    "kladder",
-    "luonnokset",
-    "koncepty",
-    "черновики",
-    "草稿",
-    "下書き",
-    "임시 보관함",
-];
 
 #[cfg(test)]
 mod tests {
@@ -318,7 +187,7 @@ mod tests {
     }
 
     fn found(mailbox: &Mailbox, root: Option<&str>, names: &[(&str, &[&str])]) -> Vec<(String, Placement, FoundBy)> {
-        watched(mailbox, root, listed(names).iter())
+        watched(mailbox, root, listed(names).iter(), false)
             .into_iter()
             .map(|folder| (folder.name, folder.placement, folder.found_by))
             .collect()

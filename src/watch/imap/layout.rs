@@ -15,11 +15,11 @@ pub(super) struct Layout {
 }
 
 /// The folders of each mailbox among `listed`.
-pub(super) fn find_folders(mailboxes: &[MailboxState], listed: &[Listed]) -> Vec<Vec<folders::Watched>> {
+pub(super) fn find_folders(mailboxes: &[MailboxState], listed: &[Listed], gmail: bool) -> Vec<Vec<folders::Watched>> {
     if mailboxes.iter().all(|mailbox| mailbox.root.is_none()) {
         let each = mailboxes.iter();
         return each
-            .map(|mailbox| folders::watched(&mailbox.mailbox, None, listed.iter()))
+            .map(|mailbox| folders::watched(&mailbox.mailbox, None, listed.iter(), gmail))
             .collect();
     }
     let roots: HashMap<&str, usize> = mailboxes
@@ -39,7 +39,7 @@ pub(super) fn find_folders(mailboxes: &[MailboxState], listed: &[Listed]) -> Vec
         }
     }
     let each = mailboxes.iter().zip(of_mailbox);
-    each.map(|(mailbox, listed)| folders::watched(&mailbox.mailbox, mailbox.root.as_deref(), listed.into_iter()))
+    each.map(|(mailbox, listed)| folders::watched(&mailbox.mailbox, mailbox.root.as_deref(), listed.into_iter(), gmail))
         .collect()
 }
 

@@ -8,7 +8,8 @@ use super::{
     commands::{self, FolderStatus, Line},
     connection::{Connection, Spell},
     fault::Fault,
-    mailbox::{Folder, Known, MailboxState, Vanished},
+    folder::{Folder, Known, Vanished},
+    mailbox::MailboxState,
 };
 use crate::{
     clock::Clock,
@@ -103,18 +104,10 @@ impl Reader {
         Ok(())
     }
 
-    /// Looks at a folder in a way that no stale status can deceive: opens it anew (the inbox, which is open, was just asked), asks for new
-    /// messages, and whether the copies known there are still there.
-    pub(super) async fn look_closely(&self, connection: &mut Connection, folder: &mut Folder, is_inbox: bool) -> Result<(), Fault> {
-        if is_inbox {
-            self.enter(connection, folder).await?;
-            if !folder.by_date {
-                self.find_new(connection, folder).await?;
-            }
-        } else {
-            folder.doubtful = true;
-            self.enter(connection, folder).await?;
-        }
+    /// Looks at a folder in a way that no stale status can deceive: opens it anew, and asks whether the copies known there are still there.
+    pub(super) async fn look_closely(&self, connection: &mut Connection, folder: &mut Folder) -> Result<(), Fault> {
+        folder.doubtful = true;
+        self.enter(connection, folder).await?;
         self.ask_after(connection, folder).await
     }
 
@@ -230,11 +223,11 @@ impl Reader {
     ) -> Result<u32, Fault> {
         let mut sorted = Sorted::default();
         let skip = |uid: u32| !wanted(uid) || folder.known.contains_key(&uid) || folder.handled.contains(&uid);
-        commands::headers(connection, set, self.patience, &mut |line, header| {
+        commands::headers(connection, set, folder.archive, self.patience, &mut |line, header| {
             if wanted(line.uid) {
                 sorted.last = sorted.last.max(line.uid);
             }
-            if !skip(line.uid) {
+            if !skip(line.uid) && !line.elsewhere {
                 match self.recognizer.spot(header, of.is_senders) {
                     Spot::Ours(_) => sorted.ours.push(line),
                     Spot::Perhaps => sorted.perhaps.push(line),
@@ -310,9 +303,10 @@ impl Reader {
             .await
             .map_err(|fault| refused(fault, folder))?;
         let Some((message, spell)) = fetched else {
-            // Gone between two commands: it was there, but nobody knows any more what it was.
-            folder.handled.insert(line.uid);
-            return Ok(());
+            // Its header held our tag a moment ago. Gone between two commands, or withheld: either way it must not be called lost.
+            return Err(Fault::Lost(
+                "the server showed the header of a message of ours, then had no message there".to_owned(),
+            ));
         };
         for finding in self.recognizer.read(&message, &of.mailbox, at) {
             let Finding::Copy {

@@ -14,10 +14,24 @@ pub struct Patience {
     pub connect: Duration,
     /// The TLS handshake, the greeting, each step of signing in, and every command but the next.
     pub command: Duration,
-    /// Fetching one whole message, or deleting.
+    /// Fetching one whole message, listing the folders of many mailboxes, or deleting.
     pub bulk: Duration,
-    /// From the start until the first baseline is taken, waiting for others included; then the mailbox is called blind and opened all the same.
+    /// From connecting until the folders are known; and how long to wait for a turn while nobody else gets in either. Then the mailbox is
+    /// called blind, and opened again later.
     pub opening: Duration,
+}
+
+impl Patience {
+    /// These, but no step longer than `longest`.
+    #[must_use]
+    pub fn at_most(self, longest: Duration) -> Self {
+        Self {
+            connect: self.connect.min(longest),
+            command: self.command.min(longest),
+            bulk: self.bulk.min(longest),
+            opening: self.opening.min(longest),
+        }
+    }
 }
 
 impl Default for Patience {

@@ -8,8 +8,9 @@ const WINDOW: usize = 8;
 /// What stands in its place.
 const MASK: &str = "[secret]";
 
-/// Knows the secrets of a route, in every form in which they go over the wire.
-pub(super) struct Scrubber {
+/// Knows the secrets of a route or a mailbox, in every form in which they go over the wire.
+#[derive(Default)]
+pub struct Scrubber {
     windows: HashSet<[u8; WINDOW]>,
     /// Secrets shorter than the window; of these only those too long to stand in a sentence by chance.
     short: Vec<SecretString>,

@@ -1,0 +1,397 @@
+//! Site and scenario files as people write them: what they come to, and the exact words for each mistake.
+//!
+//! `tests/config/invalid/` holds pairs of a wrong file and what is shown for it; a name that begins with `scenario-` is a scenario, which is also
+//! checked on `tests/config/valid/site.yaml`. A new case is two new files. What differs is written beside the build as `NAME.failed`.
+
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use mailflow::{
+    config::{Diagnostics, FileKind, MAX_FILE, check_scenario_on_site, load, read_scenario, read_site, schema},
+    model::{
+        Case, Expectation, ImapAccess, MailboxAccess, MailboxName, MessageKind, Placement, QuarantinePolicy, RouteKind, Scenario,
+        SecretSource, SignIn, Site, TlsMode, Verdict,
+    },
+};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+const INVALID: &str = "tests/config/invalid";
+const SITE: &str = "tests/config/valid/site.yaml";
+
+fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{folder}: {error}"));
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|of_path| of_path == extension));
+    files.sort();
+    assert!(!files.is_empty(), "{folder} holds no .{extension}");
+    files
+}
+
+fn is_scenario(path: &Path) -> bool {
+    path.file_name().unwrap().to_str().unwrap().starts_with("scenario-")
+}
+
+fn site(path: &Path) -> Result<Site, Diagnostics> {
+    load(path).and_then(|text| read_site(path, &text))
+}
+
+/// As `mailflow run` does: read the scenario, and check it on the site unless it brings its own.
+fn scenario(path: &Path, site: &Site) -> Result<Scenario, Diagnostics> {
+    let text = load(path)?;
+    let scenario = read_scenario(path, &text)?;
+    if scenario.site.is_none() {
+        check_scenario_on_site(path, &text, site)?;
+    }
+    Ok(scenario)
+}
+
+fn mistakes_of(path: &Path, known: &Site) -> Option<Diagnostics> {
+    if is_scenario(path) {
+        scenario(path, known).err()
+    } else {
+        site(path).err()
+    }
+}
+
+#[test]
+fn every_mistake_is_shown_in_exactly_these_words() {
+    let known = site(Path::new(SITE)).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let mut failed = Vec::new();
+    for path in files(INVALID, "yaml") {
+        let shown = mistakes_of(&path, &known).map_or_else(|| "no mistake\n".to_owned(), |mistakes| mistakes.render(false));
+        let expected = fs::read_to_string(path.with_extension("expected")).unwrap_or_default();
+        if shown != expected {
+            let name = path.file_stem().unwrap().to_str().unwrap();
+            let beside = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{name}.failed"));
+            fs::write(&beside, &shown).unwrap();
+            failed.push(format!(
+                "{} differs from {}:\n{shown}",
+                path.with_extension("expected").display(),
+                beside.display()
+            ));
+        }
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+#[test]
+fn each_expectation_has_its_file() {
+    for path in files(INVALID, "expected") {
+        assert!(path.with_extension("yaml").exists(), "{} belongs to nothing", path.display());
+    }
+}
+
+/// Every wrong file that holds a secret calls it `hunter2`, in one way or another.
+#[test]
+fn no_secret_is_ever_shown() {
+    let known = site(Path::new(SITE)).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let mut with_secrets = 0;
+    for path in files(INVALID, "yaml") {
+        let text = String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned();
+        with_secrets += usize::from(text.contains("hunter"));
+        let Some(mistakes) = mistakes_of(&path, &known) else { continue };
+        for shown in [mistakes.render(false), mistakes.render(true), format!("{mistakes:?}")] {
+            assert!(!shown.contains("hunter"), "{}: {shown}", path.display());
+        }
+    }
+    assert!(with_secrets > 5, "the fixtures hold secrets");
+}
+
+#[test]
+fn color_adds_nothing_but_styles() {
+    let known = site(Path::new(SITE)).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let path = Path::new(INVALID).join("unknown-keys.yaml");
+    let mistakes = mistakes_of(&path, &known).expect("the file is wrong");
+    let colored = mistakes.render(true);
+    assert!(colored.contains("\u{1b}["));
+    let mut plain = String::new();
+    let mut parts = colored.split("\u{1b}[");
+    plain.push_str(parts.next().unwrap_or_default());
+    parts.for_each(|part| plain.push_str(part.split_once('m').map_or("", |(_, text)| text)));
+    assert_eq!(plain, mistakes.render(false));
+}
+
+#[test]
+fn valid_files_are_read() {
+    let known = site(Path::new(SITE)).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    for path in files("tests/config/valid", "yaml") {
+        if let Some(mistakes) = mistakes_of(&path, &known) {
+            panic!("{mistakes}");
+        }
+    }
+}
+
+#[test]
+fn shipped_files_are_read_and_name_their_schema() {
+    let names_schema = |path: &Path, schema: &str| {
+        let text = load(path).unwrap();
+        let first = text.lines().next().unwrap_or_default().to_owned();
+        assert_eq!(first, format!("# yaml-language-server: $schema={schema}"), "{}", path.display());
+        assert!(path.with_file_name(schema).exists(), "{} names {schema}", path.display());
+    };
+    for path in files("scenarios", "yaml") {
+        names_schema(&path, "scenario.schema.json");
+        let text = load(&path).unwrap();
+        if let Err(mistakes) = read_scenario(&path, &text) {
+            panic!("{mistakes}");
+        }
+    }
+    for path in files("examples", "yaml") {
+        names_schema(&path, "site.schema.json");
+        if let Err(mistakes) = site(&path) {
+            panic!("{mistakes}");
+        }
+    }
+}
+
+#[test]
+fn shipped_schemas_are_those_of_this_version() {
+    for (kind, path) in [
+        (FileKind::Site, "examples/site.schema.json"),
+        (FileKind::Scenario, "scenarios/scenario.schema.json"),
+    ] {
+        let shown = serde_json::to_string_pretty(&schema(kind)).unwrap() + "\n";
+        if fs::read_to_string(path).unwrap_or_default() != shown {
+            let beside = Path::new(env!("CARGO_TARGET_TMPDIR")).join(Path::new(path).file_name().unwrap());
+            fs::write(&beside, shown).unwrap();
+            panic!("{path} is not what `mailflow schema` prints; copy {}", beside.display());
+        }
+    }
+}
+
+fn read(text: &str) -> Site {
+    read_site(Path::new("mailflow.yaml"), text).unwrap_or_else(|mistakes| panic!("{mistakes}"))
+}
+
+fn names(names: &[MailboxName]) -> Vec<&str> {
+    names.iter().map(MailboxName::as_str).collect()
+}
+
+fn imap<'a>(site: &'a Site, name: &str) -> &'a ImapAccess {
+    let mailbox = site
+        .mailbox(&MailboxName::from(name))
+        .unwrap_or_else(|| panic!("no mailbox {name}"));
+    let MailboxAccess::Imap(access) = &mailbox.access;
+    access
+}
+
+#[test]
+fn servers_get_their_ports_and_protection() {
+    let site = read(
+        "sender: { address: probe@sender.example }
+domains: { contoso.example: { old: mxa.example } }
+routes:
+  relay: { smtp: { url: 'smtp://{domain.old}' }, default: true }
+  submission: { smtp: { url: smtp://a.example, user: u, password: { env: P } } }
+  implicit: { smtp: { url: smtps://a.example } }
+  high: { smtp: { url: 'smtp://a.example:2525' } }
+  strict: { smtp: { url: 'smtp://[2001:db8::1]:25' }, tls: required, connect: '192.0.2.1:2525' }
+  open: { smtp: { url: 'smtp://127.0.0.1:2525', user: u, password: { env: P }, tls: none } }
+  mx: { mx: {}, connections: 7, rate: 30/min }
+recipients: [{ address: a@contoso.example }]
+",
+    );
+    let found: Vec<_> = site
+        .routes
+        .iter()
+        .map(|route| match &route.kind {
+            RouteKind::Smtp(smtp) => (route.name.as_str(), smtp.endpoint.port, smtp.endpoint.tls),
+            RouteKind::Mx(mx) => (route.name.as_str(), mx.port, mx.tls),
+        })
+        .collect();
+    let expected = [
+        ("relay", 25, TlsMode::Opportunistic),
+        ("submission", 587, TlsMode::Required),
+        ("implicit", 465, TlsMode::Implicit),
+        ("high", 2525, TlsMode::Required),
+        ("strict", 25, TlsMode::Required),
+        ("open", 2525, TlsMode::None),
+        ("mx", 25, TlsMode::Opportunistic),
+    ];
+    assert_eq!(found, expected);
+    let RouteKind::Smtp(strict) = &site.routes[4].kind else {
+        panic!("a named host")
+    };
+    assert_eq!(
+        (strict.endpoint.host.as_str(), strict.endpoint.connect.as_deref()),
+        ("2001:db8::1", Some("192.0.2.1:2525"))
+    );
+    let mx = site.route("mx").unwrap();
+    assert_eq!(
+        (mx.connections, mx.rate.map(|rate| (rate.messages, rate.per.as_secs()))),
+        (7, Some((30, 60)))
+    );
+    assert!(site.route("relay").unwrap().default && !mx.default);
+}
+
+#[test]
+fn defaults_are_filled_in_for_each_recipient() {
+    let site = read(
+        "sender: { address: probe@sender.example, mailbox: { imap: { url: imaps://s.example, user: probe, password: { env: P } } } }
+routes: { only: { mx: {} } }
+defaults:
+  quarantine: [held]
+  mailbox:
+    imap: { url: 'imaps://{domain}', user: '{address}', watch_as: { user: '{local}*watcher', password: { file: '{local}.secret' }, root: 'All/{user}/' } }
+mailboxes:
+  held: { imap: { url: imaps://q.example, user: q, password: { env: Q } } }
+  shared: { imap: { url: 'imap://s.example', user: s, token: { env: T }, auth: xoauth2 }, folders: { quarantine: Held }, peek: true }
+recipients:
+  - { address: a@contoso.example }
+  - { address: b@contoso.example, mailbox: none, quarantine: unreadable }
+  - { address: c@contoso.example, mailbox: shared, quarantine: none, expect: [junk, { folder: Old }] }
+  - { address: gone@contoso.example, expect: returned }
+  - { address: d@contoso.example, mailbox: { imap: { url: imaps://s.example, user: probe, password: { env: P } } } }
+  - { address: e@contoso.example, mailbox: { imap: { url: imaps://other.example, user: probe, password: { env: P } } } }
+  - { address: all@contoso.example, reaches: [shared, A@contoso.example, elsewhere@contoso.example] }
+",
+    );
+    let meant: Vec<_> = site.recipients.iter().map(|recipient| names(&recipient.meant)).collect();
+    let expected: [&[&str]; 7] = [
+        &["a@contoso.example"],
+        &[],
+        &["shared"],
+        &[],
+        &["probe"],
+        &["probe at other.example"],
+        &["shared", "a@contoso.example", "elsewhere@contoso.example"],
+    ];
+    assert_eq!(meant, expected, "an address that must refuse has no mailbox by default");
+    let access = imap(&site, "a@contoso.example");
+    let password = SecretSource::File("a.secret".into());
+    let user = "a*watcher".to_owned();
+    assert_eq!(access.sign_in, SignIn::Password { user, password });
+    assert_eq!(
+        (access.endpoint.host.as_str(), access.endpoint.port, access.root.as_deref()),
+        ("contoso.example", 993, Some("All/a@contoso.example"))
+    );
+    assert_eq!(
+        (imap(&site, "shared").endpoint.port, imap(&site, "shared").endpoint.tls),
+        (143, TlsMode::Required)
+    );
+    let policies: Vec<_> = site.recipients.iter().map(|recipient| recipient.quarantine.clone()).collect();
+    assert_eq!(policies[0], QuarantinePolicy::Mailboxes(vec!["held".into()]));
+    assert_eq!(policies[1..3], [QuarantinePolicy::Unreadable, QuarantinePolicy::None]);
+    let mailbox = |name: &str| site.mailbox(&name.into()).unwrap();
+    assert_eq!(
+        mailbox("held").placement,
+        Some(Placement::Quarantine),
+        "it holds mail and does nothing else"
+    );
+    assert_eq!(mailbox("shared").placement, None);
+    assert_eq!(
+        mailbox("shared").folders.get(&Placement::Quarantine).map(String::as_str),
+        Some("Held")
+    );
+    let peeked: Vec<_> = site
+        .mailboxes
+        .iter()
+        .filter(|mailbox| mailbox.peek_bodies)
+        .map(|mailbox| mailbox.name.as_str())
+        .collect();
+    assert_eq!(peeked, ["shared", "probe"], "the sender's, and where the site says so");
+    assert!(site.recipients[6].group && !site.recipients[0].group);
+    assert_eq!(site.senders[0].name, "default");
+    assert!(site.routes[0].default, "the only route is the default one");
+    assert_eq!(site.recipients[2].place.to_string(), "mailflow.yaml:13");
+}
+
+#[test]
+fn cases_inherit_what_they_leave_out() {
+    let text = "name: all
+routes: internet
+messages: [plain, html]
+expect: [inbox, { folder: Team }]
+within: 1m30s
+require: [dmarc-pass]
+recipients: { tags: vip, roles: ['*Admin*'] }
+cases:
+  - { name: one }
+  - { name: two, routes: [mx], messages: gtube, expect: returned, within: 250ms, require: [], recipients: { domains: contoso.example } }
+";
+    let scenario = read_scenario(Path::new("s.yaml"), text).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let [own, one, two] = scenario.rounds.as_slice() else {
+        panic!("three rounds")
+    };
+    assert_eq!(
+        Case {
+            name: None,
+            place: own.place.clone(),
+            ..one.clone()
+        },
+        *own
+    );
+    assert_eq!((one.name.as_deref(), one.place.line, own.place.line), (Some("one"), 9, 1));
+    assert_eq!(
+        (two.routes.as_slice(), two.messages.as_slice()),
+        (&["mx".to_owned()][..], &[MessageKind::Gtube][..])
+    );
+    assert_eq!(
+        (two.expect.as_deref(), two.within.as_millis()),
+        (Some(&[Expectation::Returned][..]), 250)
+    );
+    assert!(two.require.is_empty() && two.recipients.tags.is_empty() && two.recipients.domains == ["contoso.example"]);
+    assert_eq!(two.give_up_after, own.give_up_after);
+    assert_eq!(
+        (own.within.as_secs(), own.give_up_after.as_secs(), own.settle.as_secs()),
+        (90, 1800, 20)
+    );
+    assert_eq!(
+        scenario.expect,
+        [Expectation::Verdict(Verdict::Inbox), Expectation::Folder("Team".into())]
+    );
+    assert_eq!(scenario.expect_place.line, 4);
+    let least = read_scenario(Path::new("s.yaml"), "# nothing else\nname: least").unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    assert_eq!(
+        (least.rounds.len(), least.rounds[0].messages.as_slice()),
+        (1, &[MessageKind::Plain][..])
+    );
+    assert_eq!(
+        (least.expect.as_slice(), least.expect_place.line),
+        (&[Expectation::Verdict(Verdict::Inbox)][..], 2)
+    );
+}
+
+#[test]
+fn huge_and_hostile_files_are_refused_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let huge = folder.path().join("huge.yaml");
+    fs::File::create(&huge).unwrap().set_len(100 * 1024 * 1024).unwrap();
+    let refused = |path: &Path| load(path).map(|_| ()).unwrap_err().render(false);
+    assert!(refused(&huge).contains("longer than 1 MiB"));
+    assert!(refused(folder.path()).contains("a folder"));
+    assert!(refused(&folder.path().join("none.yaml")).contains("cannot be read"));
+    // Each of these would end in a stack overflow, or be slow or large, if anything were recursive or quadratic.
+    let longest = usize::try_from(MAX_FILE).unwrap() / 8;
+    for text in [
+        "- ".repeat(longest / 2),
+        "a: {".repeat(longest / 4),
+        "x: 1\n".repeat(longest / 5),
+        "'".repeat(longest),
+        "a: &a [*a, ".repeat(longest / 11),
+        "\u{1b}".repeat(longest),
+        format!("password: {}", "é".repeat(longest / 2 - 10)),
+        format!("k: {}", "https://@".repeat(longest / 9 - 1)),
+        (0..longest / 12).map(|number| format!("k{number:08}: \n")).collect(),
+    ] {
+        let mistakes = read_site(Path::new("hostile.yaml"), &text).map(|_| ()).unwrap_err();
+        assert!(mistakes.render(true).len() < 200_000, "{} mistakes", mistakes.mistakes.len());
+    }
+}
+
+#[test]
+fn a_large_site_is_read() {
+    let recipients: String = (0..5_000)
+        .map(|number| format!("  - {{ address: user{number}@contoso.example, role: Staff }}\n"))
+        .collect();
+    let site = read(&format!(
+        "sender: {{ address: probe@sender.example }}
+routes: {{ internet: {{ mx: {{}} }} }}
+defaults: {{ mailbox: {{ imap: {{ url: imaps://imap.example, user: '{{address}}', watch_as: {{ user: w, password: {{ env: W }}, root: 'All/{{user}}' }} }} }} }}
+recipients:
+{recipients}"
+    ));
+    assert_eq!((site.recipients.len(), site.mailboxes.len()), (5_000, 5_000));
+}
