@@ -298,18 +298,21 @@ fn a_plan_beyond_its_limits_is_refused() {
 #[test]
 fn probes_to_one_address_keep_their_distance_and_the_earliest_leaves_first() {
     let site = site(vec![recipient("a@x.example"), recipient("b@x.example")]);
+    let twice = Case {
+        messages: vec![MessageKind::Plain, MessageKind::Link],
+        ..round(None)
+    };
     let spaced = Scenario {
         limits: Limits {
             spacing: Some(Duration::from_secs(2)),
             ..Limits::default()
         },
-        ..scenario(vec![round(None), round(Some("one")), round(Some("two"))])
+        ..scenario(vec![twice, round(Some("more"))])
     };
     let plan = planned(&site, &spaced, &[]).unwrap();
     let times: Vec<_> = plan.probes.iter().map(|probe| probe.not_before.as_secs()).collect();
     assert_eq!(times, [0, 0, 2, 2, 4, 4]);
-    let expected =
-        ["", " in one", " in two"].map(|case| [format!("a@x.example by internet{case}"), format!("b@x.example by internet{case}")]);
+    let expected = ["", "", " in more"].map(|case| ["a", "b"].map(|name| format!("{name}@x.example by internet{case}")));
     assert_eq!(shown(&plan), expected.concat());
 }
 
