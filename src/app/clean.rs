@@ -1,6 +1,6 @@
 //! `mailflow clean`: removes our own probes, by verified tag; nothing else.
 
-use super::{Code, Desk, Halt, output::Output, run::recognizer, world::World};
+use super::{Code, Desk, Halt, identity_of, output::Output, run::recognizer, world::World};
 use crate::report::escape;
 use std::{
     collections::BTreeMap,
@@ -13,12 +13,13 @@ impl Desk {
         let site = self.site()?;
         let key = self.tag_key(&site).await?;
         let journal = self.journal()?;
+        let here = identity_of(&site);
         let plans = if runs.is_empty() {
             journal
                 .runs()?
                 .into_iter()
+                .filter(|stored| stored.site == here)
                 .map(|stored| stored.plan)
-                .filter(|plan| plan.run.site == site.file)
                 .collect()
         } else {
             runs.iter()

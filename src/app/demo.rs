@@ -36,7 +36,8 @@ impl Desk {
         config::check_scenario_on_site(path, &text, &site)?;
         let key = self.tag_key(&site).await?;
         let (mut judged, interrupted) = self.measure(&site, &read, &key).await?;
-        let code = self.conclude(&mut judged, &targets, interrupted)?;
+        let gone = || "Interrupted. The demonstration's mail world ended with it, so there is nothing to go on with.".to_owned();
+        let code = self.conclude(&mut judged, &targets, interrupted.then(gone))?;
         if scenario.is_some() || interrupted {
             return Ok(code);
         }

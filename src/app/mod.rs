@@ -172,7 +172,12 @@ impl Desk {
                 path.display()
             )));
         }
-        Ok(config::read_site(path, &config::load(path)?)?)
+        let text = config::load(path)?;
+        config::read_site(path, &text).or_else(|mistakes| match config::read_scenario(path, &text) {
+            // A scenario that carries its site.
+            Ok(Scenario { site: Some(site), .. }) => Ok(site),
+            _ => Err(mistakes.into()),
+        })
     }
 
     /// A scenario, and the site that it is to run on: its own, or that of `--site`.
@@ -220,6 +225,12 @@ impl Desk {
             .map_err(|_| Halt::Sentence("the system gives no random bytes".to_owned()))?;
         Ok(bytes)
     }
+}
+
+/// What names a site wherever it is named from: its runs are known by this.
+fn identity_of(site: &Site) -> PathBuf {
+    let path = PathBuf::from(&site.file);
+    path.canonicalize().unwrap_or(path)
 }
 
 /// The folder that a site's relative paths start from.

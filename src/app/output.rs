@@ -82,6 +82,12 @@ impl Output {
         }
     }
 
+    /// A line for people that they must see, however quiet it shall be.
+    #[expect(clippy::unused_self, reason = "all output goes through here")]
+    pub fn insist(&self, text: &str) {
+        let _ = writeln!(io::stderr(), "{text}");
+    }
+
     /// An error.
     pub fn error(&mut self, sentence: &str) {
         let (on, off) = if self.color_errors { ("\x1b[1;31m", "\x1b[0m") } else { ("", "") };

@@ -9,6 +9,6 @@ impl Desk {
         let targets = Target::all(&self.shared.report)?;
         let (plan, events) = self.journal()?.load(run)?;
         let mut judged = judge(Arc::new(plan), &events);
-        self.conclude(&mut judged, &targets, false)
+        self.conclude(&mut judged, &targets, None)
     }
 }

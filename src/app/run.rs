@@ -1,6 +1,6 @@
 //! `mailflow run`: the main job.
 
-use super::{Code, Desk, Halt, output::Target, world::World};
+use super::{Code, Desk, Halt, identity_of, output::Target, world::World};
 use crate::{
     compose::compose,
     evidence::Recognizer,
@@ -19,14 +19,14 @@ impl Desk {
         let (scenario, site) = self.scenario_and_site(path)?;
         let key = self.tag_key(&site).await?;
         let (mut judged, interrupted) = self.measure(&site, &scenario, &key).await?;
-        self.conclude(&mut judged, &targets, interrupted)
+        self.conclude(&mut judged, &targets, interrupted.then(|| self.how_to_go_on(&site)))
     }
 
     /// Runs a scenario on a site, to the end or until interrupted.
     pub(super) async fn measure(&mut self, site: &Site, scenario: &Scenario, key: &TagKey) -> Result<(Judged, bool), Halt> {
         let plan = Arc::new(self.make_plan(site, scenario, key)?);
         let world = World::open(site, &plan, self.clock).await?;
-        let log = self.journal()?.begin(&plan)?;
+        let log = self.journal()?.begin(&plan, &identity_of(site))?;
         let view = self.output.live();
         let stop = interruption();
         let judged = self
@@ -42,7 +42,7 @@ impl Desk {
                 },
             )
             .await?;
-        let interrupted = *stop.borrow();
+        let interrupted = is_interrupted(&judged, &stop);
         Ok((judged, interrupted))
     }
 
@@ -92,16 +92,42 @@ impl Desk {
         Ok(summarize(&ledger, self.clock.now()))
     }
 
-    /// Shows what came of it, and says how to go on if it was interrupted.
-    pub(super) fn conclude(&self, judged: &mut Judged, targets: &[Target], interrupted: bool) -> Result<Code, Halt> {
+    /// Shows what came of it. `interrupted`: what to say of that, if it was.
+    pub(super) fn conclude(&self, judged: &mut Judged, targets: &[Target], interrupted: Option<String>) -> Result<Code, Halt> {
         self.output.publish(judged, targets)?;
-        if interrupted {
-            self.output
-                .remark("Interrupted. What was sent is still looked for by `mailflow watch`, which sends nothing.");
+        if let Some(sentence) = interrupted {
+            self.output.insist(&sentence);
             return Ok(Code::Interrupted);
         }
         Ok(Code::of(judged.probes.iter().map(|probe| probe.outcome)))
     }
+}
+
+impl Desk {
+    /// What to say of a run that was interrupted.
+    pub(super) fn how_to_go_on(&self, site: &Site) -> String {
+        let state = self.shared.state.as_ref().map(|state| format!(" --state {}", quoted(&state.to_string_lossy())));
+        format!(
+            "Interrupted. To look for what was sent, and finish: mailflow watch --site {}{}\nIt sends nothing: what has not left by now never will.",
+            quoted(&site.file),
+            state.unwrap_or_default()
+        )
+    }
+}
+
+/// As a shell takes it for one word.
+pub(super) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-+,:@%=".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+/// Whether it was stopped before everything was decided.
+pub(super) fn is_interrupted(judged: &Judged, stop: &watch::Receiver<bool>) -> bool {
+    *stop.borrow() && judged.runs.iter().any(|run| run.finished_at.is_none())
 }
 
 /// What following a run needs beside its plan and its world.
@@ -120,7 +146,7 @@ pub(super) fn recognizer(key: &TagKey, plan: &Arc<Plan>) -> Arc<Recognizer> {
     Arc::new(Recognizer::new(key.clone(), plan.clone(), Box::new(original)))
 }
 
-/// Turns true at the first Ctrl-C or SIGTERM. The second ends the process at once: nothing is lost, the journal is always on disk.
+/// Turns true at the first Ctrl-C or SIGTERM. The second ends the process at once, as a kill would: the journal holds what was sent.
 pub(super) fn interruption() -> watch::Receiver<bool> {
     let (interrupted, stop) = watch::channel(false);
     tokio::spawn(async move {

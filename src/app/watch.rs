@@ -1,16 +1,16 @@
 //! `mailflow watch`: finishes what earlier runs of this site left open. It sends nothing.
 
 use super::{
-    Code, Desk, Halt,
+    Code, Desk, Halt, identity_of,
     output::Target,
-    run::{Work, interruption},
+    run::{Work, interruption, is_interrupted, quoted},
     world::World,
 };
 use crate::{
-    journal::JournalError,
-    model::{Judged, REPORT_SCHEMA, Site, Summary, TagKey},
+    journal::{Journal, JournalError, StoredRun},
+    model::{Judged, REPORT_SCHEMA, Site, Summary, TagKey, What},
 };
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
 use tokio::sync::watch;
 
 impl Desk {
@@ -20,26 +20,35 @@ impl Desk {
         let key = self.tag_key(&site).await?;
         let stop = interruption();
         let mut judged = self.finish_open_runs(&site, &key, &stop).await?;
-        let interrupted = *stop.borrow();
+        let interrupted = is_interrupted(&judged, &stop).then(|| self.how_to_go_on(&site));
         self.conclude(&mut judged, &targets, interrupted)
     }
 
     /// Finishes, all at the same time, every unfinished run of this site that no living process holds.
     async fn finish_open_runs(&self, site: &Site, key: &TagKey, stop: &watch::Receiver<bool>) -> Result<Judged, Halt> {
         let journal = self.journal()?;
-        let mut runs = Vec::new();
-        for stored in journal
+        let here = identity_of(site);
+        let (own, others): (Vec<_>, Vec<_>) = journal
             .runs()?
             .into_iter()
-            .filter(|stored| !stored.finished && stored.plan.run.site == site.file)
-        {
+            .filter(|stored| !stored.finished)
+            .partition(|stored| stored.site == here);
+        self.tell_of_others(&journal, &others);
+        let mut runs = Vec::new();
+        for stored in own {
             let log = match journal.take_up(&stored.plan.run.id) {
                 Ok(log) => log,
-                Err(JournalError::Held(_)) => continue,
+                Err(JournalError::Held(run)) => {
+                    self.output.remark(&format!("Run {run} is held by a living process, and left to it."));
+                    continue;
+                }
                 Err(error) => return Err(error.into()),
             };
             // Read after the lock is held: the process that wrote may have ended only now.
             let (plan, events) = journal.load(stored.plan.run.id.as_str())?;
+            if events.iter().any(|event| event.what == (What::Stopped { finished: true })) {
+                continue;
+            }
             let plan = Arc::new(plan);
             let world = World::to_watch(site, &plan).await;
             let work = Work {
@@ -67,5 +76,17 @@ impl Desk {
         all.summary = Summary::of(&all.probes);
         all.roles = crate::judge::roles(&all.probes);
         Ok(all)
+    }
+
+    /// Says which sites have runs that nobody works on: they are not forgotten, but need their own site's access.
+    fn tell_of_others(&self, journal: &Journal, others: &[StoredRun]) {
+        let mut sites: BTreeMap<&Path, usize> = BTreeMap::new();
+        for stored in others.iter().filter(|stored| !journal.is_held(&stored.plan.run.id)) {
+            *sites.entry(&stored.site).or_default() += 1;
+        }
+        for (site, count) in sites {
+            let runs = if count == 1 { "1 unfinished run is".to_owned() } else { format!("{count} unfinished runs are") };
+            self.output.remark(&format!("{runs} of another site: mailflow watch --site {}", quoted(&site.to_string_lossy())));
+        }
     }
 }

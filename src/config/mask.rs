@@ -245,7 +245,10 @@ impl Walk<'_> {
             .max()
             .unwrap_or(key.span.end);
         self.scalars.extend(tokens.hidden.iter().chain(&tokens.shown).cloned());
-        self.masks.extend(tokens.hidden.iter().cloned());
+        for span in &tokens.hidden {
+            // A block scalar reaches up to whatever follows it.
+            self.masks.push(span.start..span.start + self.source.slice(span).trim_end().len());
+        }
         let end = self.end_of_value(last.max(key.span.end));
         // An anchor's name, a tag or a mistyped quote may be the secret as well: between the words that may be shown only punctuation stays.
         let mut at = key.span.end;

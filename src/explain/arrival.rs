@@ -236,11 +236,11 @@ pub fn delivered(probe: &JudgedProbe) -> Finding {
         (_, Some(mta)) => mta.to_owned(),
         (_, None) => "The mail system".to_owned(),
     };
-    let sentence = format!("{who} reports it as stored; the mailbox is not read, so its folder is not known.");
+    let sentence = format!("{who} reports it as stored; the mailbox is not or cannot be read, so the folder is not known.");
     Finding::new(
         sentence,
         format!(
-            "Give {} a mailbox that may be read, or let `expect` take `delivered`.",
+            "Give {} a mailbox that can be read (`mailflow check` tells why one cannot), or let `expect` take `delivered`.",
             probe.recipient
         ),
     )

@@ -44,6 +44,81 @@ pub enum Cause {
     Other,
 }
 
+/// Words that tell a cause, in lower case; the first that fit win.
+const BY_WORDS: &[(&[&str], Cause)] = &[
+    (
+        &[
+            "blocklist",
+            "block list",
+            "blacklist",
+            "spamhaus",
+            "dnsbl",
+            "barracudacentral",
+            "listed by",
+            "listed at",
+            "listed in",
+        ],
+        Cause::Blocklist,
+    ),
+    (
+        &["relaying", "relay access", "relay denied", "relay not", "to relay", "not relay"],
+        Cause::Relaying,
+    ),
+    (&["dmarc", "spf", "dkim", "unauthenticated mail"], Cause::Authentication),
+    (
+        &[
+            "spam",
+            "gtube",
+            "junk",
+            "unsolicited",
+            "virus",
+            "malware",
+            "phish",
+            "content reject",
+        ],
+        Cause::Spam,
+    ),
+    (&["quota", "mailbox full", "mailbox is full", "over storage"], Cause::Full),
+    (&["too large", "too big", "size limit", "exceeds"], Cause::TooLarge),
+    (
+        &[
+            "not allowed to send",
+            "not authorized to send",
+            "only accepts",
+            "authenticated senders",
+            "internal senders",
+            "outside senders",
+            "restricted",
+            "not permitted to send",
+            "permission to send",
+            "only senders",
+            "only members",
+            "inside the organi",
+            "from outside",
+        ],
+        Cause::Outsiders,
+    ),
+    (&["too many", "rate limit", "rate-limit", "throttl", "too fast"], Cause::Rate),
+    (
+        &[
+            "user unknown",
+            "unknown user",
+            "no such user",
+            "no such mailbox",
+            "no such recipient",
+            "does not exist",
+            "mailbox unavailable",
+            "recipient rejected",
+            "unknown recipient",
+            "not found",
+        ],
+        Cause::NoSuchMailbox,
+    ),
+    (&["disabled", "inactive", "suspended"], Cause::Disabled),
+    (&["too many hops", "loop"], Cause::Loop),
+    (&["sender address", "sender rejected", "sender verify"], Cause::Sender),
+];
+
 impl Refusal<'_> {
     /// Why it was refused. Words that say more than the code go first: spam filters, lists and greylisting share codes with all else.
     pub fn cause(&self) -> Cause {
@@ -68,76 +143,7 @@ impl Refusal<'_> {
         if let Some(cause) = code.and_then(by_code) {
             return cause;
         }
-        let by_words: [(&[&str], Cause); 12] = [
-            (
-                &[
-                    "blocklist",
-                    "block list",
-                    "blacklist",
-                    "spamhaus",
-                    "dnsbl",
-                    "barracudacentral",
-                    "listed by",
-                    "listed at",
-                    "listed in",
-                ],
-                Cause::Blocklist,
-            ),
-            (
-                &["relaying", "relay access", "relay denied", "relay not", "to relay", "not relay"],
-                Cause::Relaying,
-            ),
-            (&["dmarc", "spf", "dkim", "unauthenticated mail"], Cause::Authentication),
-            (
-                &[
-                    "spam",
-                    "gtube",
-                    "junk",
-                    "unsolicited",
-                    "virus",
-                    "malware",
-                    "phish",
-                    "content reject",
-                ],
-                Cause::Spam,
-            ),
-            (&["quota", "mailbox full", "mailbox is full", "over storage"], Cause::Full),
-            (&["too large", "too big", "size limit", "exceeds"], Cause::TooLarge),
-            (
-                &[
-                    "not allowed to send",
-                    "not authorized to send",
-                    "only accepts",
-                    "authenticated senders",
-                    "internal senders",
-                    "outside senders",
-                    "restricted",
-                    "not permitted to send",
-                    "permission to send",
-                ],
-                Cause::Outsiders,
-            ),
-            (&["too many", "rate limit", "rate-limit", "throttl", "too fast"], Cause::Rate),
-            (
-                &[
-                    "user unknown",
-                    "unknown user",
-                    "no such user",
-                    "no such mailbox",
-                    "no such recipient",
-                    "does not exist",
-                    "mailbox unavailable",
-                    "recipient rejected",
-                    "unknown recipient",
-                    "not found",
-                ],
-                Cause::NoSuchMailbox,
-            ),
-            (&["disabled", "inactive", "suspended"], Cause::Disabled),
-            (&["too many hops", "loop"], Cause::Loop),
-            (&["sender address", "sender rejected", "sender verify"], Cause::Sender),
-        ];
-        if let Some((_, cause)) = by_words.iter().find(|(words, _)| says(words)) {
+        if let Some((_, cause)) = BY_WORDS.iter().find(|(words, _)| says(words)) {
             return *cause;
         }
         match (code, self.code) {
@@ -265,6 +271,13 @@ mod tests {
             (550, None, "No such user here", false, Cause::NoSuchMailbox),
             (550, Some("5.7.1"), "Unable to relay", false, Cause::Relaying),
             (554, Some("5.7.1"), "<a@b>: Relay access denied", false, Cause::Relaying),
+            (
+                550,
+                Some("5.7.1"),
+                "Only senders inside the organisation may write here",
+                false,
+                Cause::Outsiders,
+            ),
             (
                 550,
                 Some("5.7.1"),

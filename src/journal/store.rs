@@ -65,6 +65,8 @@ pub struct StoredRun {
     pub plan: Plan,
     /// Whether everything was decided.
     pub finished: bool,
+    /// The file of its site, wherever it is named from.
+    pub site: PathBuf,
 }
 
 impl Journal {
@@ -91,7 +93,7 @@ impl Journal {
         connection
             .execute_batch(&format!(
                 "BEGIN IMMEDIATE;
-                 CREATE TABLE IF NOT EXISTS runs (id TEXT PRIMARY KEY, started_at TEXT NOT NULL, plan TEXT NOT NULL, finished INTEGER NOT NULL DEFAULT 0);
+                 CREATE TABLE IF NOT EXISTS runs (id TEXT PRIMARY KEY, started_at TEXT NOT NULL, site TEXT NOT NULL, plan TEXT NOT NULL, finished INTEGER NOT NULL DEFAULT 0);
                  CREATE TABLE IF NOT EXISTS events (run TEXT NOT NULL REFERENCES runs (id), seq INTEGER NOT NULL, event TEXT NOT NULL, PRIMARY KEY (run, seq)) WITHOUT ROWID;
                  PRAGMA user_version = {SCHEMA_VERSION};
                  COMMIT;"
@@ -119,11 +121,11 @@ impl Journal {
         }
     }
 
-    /// Begins a run: its plan is on disk when this returns, and its lock is held as long as the returned log lives.
+    /// Begins a run on the site of this file: its plan is on disk when this returns, and its lock is held as long as the returned log lives.
     ///
     /// # Errors
     /// If it cannot be written.
-    pub fn begin(&self, plan: &Plan) -> Result<RunLog, JournalError> {
+    pub fn begin(&self, plan: &Plan, site: &Path) -> Result<RunLog, JournalError> {
         let lock = self.lock(&plan.run.id)?;
         let connection = self.connect()?;
         let text = to_json(plan).map_err(|reason| JournalError::Database {
@@ -132,8 +134,8 @@ impl Journal {
         })?;
         connection
             .execute(
-                "INSERT INTO runs (id, started_at, plan) VALUES (?1, ?2, ?3)",
-                params![plan.run.id.as_str(), plan.run.started_at.to_rfc3339(), text],
+                "INSERT INTO runs (id, started_at, site, plan) VALUES (?1, ?2, ?3, ?4)",
+                params![plan.run.id.as_str(), plan.run.started_at.to_rfc3339(), site.to_string_lossy(), text],
             )
             .map_err(|error| self.trouble(&error))?;
         Ok(RunLog::start(self.clone(), connection, plan.run.id.clone(), lock, 0))
@@ -176,16 +178,17 @@ impl Journal {
     pub fn runs(&self) -> Result<Vec<StoredRun>, JournalError> {
         let connection = self.connect()?;
         let read = || {
-            let mut statement = connection.prepare("SELECT plan, finished FROM runs ORDER BY started_at, id")?;
-            let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?)))?;
+            let mut statement = connection.prepare("SELECT plan, finished, site FROM runs ORDER BY started_at, id")?;
+            let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, bool>(1)?, row.get::<_, String>(2)?)))?;
             rows.collect::<Result<Vec<_>, _>>()
         };
         let rows = read().map_err(|error| self.trouble(&error))?;
         rows.into_iter()
-            .map(|(plan, finished)| {
+            .map(|(plan, finished, site)| {
                 Ok(StoredRun {
                     plan: self.parse(&plan)?,
                     finished,
+                    site: site.into(),
                 })
             })
             .collect()
@@ -382,7 +385,7 @@ mod tests {
                 reason: reason.to_owned(),
             })
         };
-        let log = journal.begin(&plan).unwrap();
+        let log = journal.begin(&plan, Path::new("/etc/mailflow.yaml")).unwrap();
         log.note(&blind("one"));
         log.write(&blind("two")).await.unwrap();
         assert!(journal.is_held(&plan.run.id));
@@ -395,7 +398,8 @@ mod tests {
         let (stored, events) = journal.load("last").unwrap();
         assert_eq!(stored, plan);
         assert_eq!(events, [blind("one"), blind("two"), event(What::Stopped { finished: true })]);
-        assert!(journal.runs().unwrap()[0].finished);
+        let stored = &journal.runs().unwrap()[0];
+        assert!(stored.finished && stored.site == Path::new("/etc/mailflow.yaml"));
     }
 
     #[test]
@@ -403,8 +407,8 @@ mod tests {
         let state = tempfile::tempdir().unwrap();
         let journal = Journal::open(state.path()).unwrap();
         let (older, newer) = (plan([1; 6]), plan([2; 6]));
-        drop(journal.begin(&newer).unwrap());
-        drop(journal.begin(&older).unwrap());
+        drop(journal.begin(&newer, Path::new("mailflow.yaml")).unwrap());
+        drop(journal.begin(&older, Path::new("mailflow.yaml")).unwrap());
         assert_eq!(journal.load("last").unwrap().0, newer);
         assert_eq!(journal.load("last~1").unwrap().0, older);
         assert_eq!(journal.load(&older.run.id.as_str()[..4].to_uppercase()).unwrap().0, older);

@@ -7,7 +7,7 @@
 )]
 
 use crate::explain::{alternatives, interval};
-use crate::model::{Attempt, Dsn, DsnAction, JudgedProbe, Member, SightingRecord, Time, Tls};
+use crate::model::{Attempt, Dsn, DsnAction, Flag, JudgedProbe, Member, SightingRecord, Time, Tls};
 
 /// How many attempts, sightings and members are shown one by one.
 const SHOWN: usize = 8;
@@ -82,7 +82,7 @@ pub fn measured(probe: &JudgedProbe) -> String {
     if let Some(latency) = probe.latency_ms {
         text.push_str(&format!(", {} after sending", interval(latency, probe.latency_uncertainty_ms)));
     }
-    if probe.copies > 1 {
+    if probe.flags.contains(&Flag::Duplicated) {
         text.push_str(&format!(", {} copies at once", probe.copies));
     }
     text

@@ -97,7 +97,10 @@ impl<W: Write> Live<W> {
                 line.write(self.color, &mut out);
             }
         }
-        if progress.phase != Phase::Ended {
+        if progress.phase == Phase::Ended {
+            // Sets the report off that follows.
+            out.push('\n');
+        } else {
             for line in frame(progress, width, rows.saturating_sub(1)) {
                 self.drawn.push(line.width());
                 line.write(self.color, &mut out);
@@ -119,20 +122,27 @@ impl<W: Write> Live<W> {
     fn say(&mut self, progress: &Progress) -> io::Result<()> {
         const WIDE: usize = 200;
         let mut out = String::new();
-        if self.phase.replace(progress.phase) != Some(progress.phase) {
-            let elapsed = span(time::milliseconds(progress.started_at, progress.at));
-            out.push_str(&match progress.phase {
-                Phase::Opening => format!("opening {}\n", frame::counted(progress.mailboxes, "mailbox", "mailboxes")),
-                Phase::Running => format!("sending {}\n", frame::counted(progress.probes, "probe", "probes")),
-                Phase::Ended => format!("ended after {elapsed}\n"),
-            });
-            self.said_at = Some(progress.at);
+        let started = self.phase.replace(progress.phase) != Some(progress.phase);
+        match progress.phase {
+            Phase::Opening if started => out.push_str(&format!("opening {}\n", frame::counted(progress.mailboxes, "mailbox", "mailboxes"))),
+            Phase::Running if started => out.push_str(&format!("sending {}\n", frame::counted(progress.probes, "probe", "probes"))),
+            Phase::TakenUp if started => out.push_str(&format!("taking up {}; nothing is sent\n", frame::counted(progress.probes, "probe", "probes"))),
+            Phase::Stopping if started => out.push_str("stopping, once the attempts under way have ended\n"),
+            _ => {}
         }
         for news in progress.news.iter().filter(|news| news.outcome != Outcome::Passed) {
             if let Some(line) = self.news(news, WIDE) {
                 line.write(self.color, &mut out);
-                self.said_at = Some(progress.at);
             }
+        }
+        if progress.phase == Phase::Ended && started {
+            out.push_str(&format!(
+                "ended after {}\n",
+                span(time::milliseconds(progress.started_at, progress.at))
+            ));
+        }
+        if !out.is_empty() {
+            self.said_at = Some(progress.at);
         }
         if progress.phase != Phase::Ended && self.said_at.is_none_or(|said| progress.at >= time::later(said, LULL)) {
             out.push_str(&frame::status(progress));

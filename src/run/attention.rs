@@ -46,6 +46,8 @@ impl Lookout {
             for place in ledger.places(index) {
                 if let Some(spot) = spots.get_mut(place) {
                     spot.probes.insert(index);
+                    // An earlier process may have sent it: then it is looked for as rarely as its age allows.
+                    spot.sent = spot.sent.max(ledger.sent_at(index));
                 }
             }
         }

@@ -75,7 +75,9 @@ pub struct Setup {
 pub async fn run(mut setup: Setup) -> Result<Ledger, JournalError> {
     let (events, mut inbox) = mpsc::channel(1024);
     let (ending, ended) = watch::channel(false);
-    let sending = watch::Sender::new(None);
+    // What was sent may lie in the mailboxes by now if the run is taken up: then it is too late for a baseline that the journal does not hold.
+    let began = setup.taken_up.is_some().then(|| setup.plan.run.started_at.min(setup.clock.now()));
+    let sending = watch::Sender::new(began);
     let mut stop = setup.stop.clone();
     let view = std::mem::replace(&mut setup.view, Box::new(|_| {}));
     let mut course = Course::new(&setup, view);
@@ -94,6 +96,7 @@ pub async fn run(mut setup: Setup) -> Result<Ledger, JournalError> {
     }
     let mut deliveries = start_deliveries(&setup, &course, &events);
     drop(events);
+    let mut listening = true;
 
     let finished = loop {
         course.refresh();
@@ -103,25 +106,42 @@ pub async fn run(mut setup: Setup) -> Result<Ledger, JournalError> {
         if course.undecided.is_empty() {
             break true;
         }
+        if !listening && course.wakes.is_empty() {
+            break false;
+        }
         tokio::select! {
-            event = inbox.recv() => match event {
+            event = inbox.recv(), if listening => match event {
                 Some(event) => {
                     course.take_in(&event);
                     while let Ok(event) = inbox.try_recv() {
                         course.take_in(&event);
                     }
                 }
-                // Every watcher and every delivery has ended: nothing can be decided any more.
-                None => break false,
+                // Every watcher and every delivery has ended: only time can decide now.
+                None => listening = false,
             },
-            Some(delivered) = deliveries.join_next() => if let Ok(Err(error)) = delivered { return Err(error) },
+            Some(delivered) = deliveries.join_next() => match delivered {
+                Ok(delivered) => delivered?,
+                // It panicked: what became of its probe is for the next process to find out.
+                Err(_) => break false,
+            },
             () = tokio::time::sleep_until(course.wake_at()) => course.wake(),
             Ok(()) = stop.changed() => if *stop.borrow() { break false },
         }
     };
 
+    if !deliveries.is_empty() {
+        course.show(Phase::Stopping);
+    }
     let grace = Instant::now() + STOPPING_PATIENCE;
-    while let Ok(Some(_)) = tokio::time::timeout_at(grace, deliveries.join_next()).await {}
+    loop {
+        tokio::select! {
+            delivered = deliveries.join_next() => if delivered.is_none() { break },
+            // An attempt ends by telling of itself: there must be room for that.
+            Some(event) = inbox.recv() => course.take_in(&event),
+            () = tokio::time::sleep_until(grace) => break,
+        }
+    }
     deliveries.abort_all();
     while let Ok(event) = inbox.try_recv() {
         course.take_in(&event);
@@ -220,6 +240,7 @@ struct Course {
     /// Copies that an earlier process saw and this one has not yet.
     unconfirmed: HashSet<(ProbeId, CopyId)>,
     view: progress::Viewer,
+    taken_up: bool,
 }
 
 /// Mailboxes that are still being opened, and when the last one was.
@@ -255,12 +276,14 @@ impl Course {
             dirty: all,
             wakes: BTreeSet::new(),
             ready: watch::Sender::new(deliver::Ready::default()),
-            opening: Some(Opening {
+            // Nothing waits for the mailboxes to open if nothing is sent.
+            opening: setup.taken_up.is_none().then(|| Opening {
                 waiting: plan.mailboxes.iter().cloned().collect(),
                 last: Instant::now(),
             }),
             unconfirmed,
             view: progress::Viewer::new(view),
+            taken_up: setup.taken_up.is_some(),
             ledger,
         }
     }
@@ -347,14 +370,17 @@ impl Course {
         self.lookout.direct(&self.ledger, &self.stands);
         self.open_further();
         if self.view.is_due(now) {
-            self.view.show(
-                &self.ledger,
-                &self.stands,
-                &self.undecided,
-                if self.opening.is_some() { Phase::Opening } else { Phase::Running },
-                now,
-            );
+            self.show(match self.opening {
+                _ if self.taken_up => Phase::TakenUp,
+                Some(_) => Phase::Opening,
+                None => Phase::Running,
+            });
         }
+    }
+
+    fn show(&mut self, phase: Phase) {
+        self.view
+            .show(&self.ledger, &self.stands, &self.undecided, phase, self.clock.now());
     }
 
     /// Lets those probes leave whose mailboxes are open: all of them at once if every mailbox is, or if the rest has become hopeless.
@@ -413,13 +439,12 @@ impl Course {
     }
 
     async fn end(&mut self, finished: bool) -> Result<(), JournalError> {
-        let now = self.clock.now();
         let stopped = Event {
-            at: now,
+            at: self.clock.now(),
             what: What::Stopped { finished },
         };
         self.ledger.apply(&stopped);
-        self.view.show(&self.ledger, &self.stands, &self.undecided, Phase::Ended, now);
+        self.show(Phase::Ended);
         self.log.write(&stopped).await
     }
 }

@@ -147,7 +147,7 @@ impl ImapWatcher {
             let mut connection = self.open(reader.clock).await?;
             let mut eyes = Eyes::new(&mut connection, &self.server, reader, states);
             let listed = eyes.sweep().await?;
-            let late = sending_since.borrow().is_some_and(|since| since <= listed.sent);
+            let late = sending_since.borrow().is_some_and(|since| since <= listed.read);
             if late {
                 eyes.start_late();
                 eyes.sweep().await?;

@@ -6,9 +6,11 @@
 //!
 //! What it can NOT show: a power failure, in which what the disk had not yet written is lost too.
 
+mod interrupt;
 #[path = "../lab/mod.rs"]
 mod lab;
 mod process;
+mod protect;
 mod random;
 mod rounds;
 mod world;

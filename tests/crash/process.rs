@@ -1,7 +1,8 @@
 //! The real binary as a child process: started, killed, sent signals, and listened to.
 
+use crate::rounds::Begun;
 use mailflow::{
-    journal::Journal,
+    journal::{Journal, JournalError},
     model::{Event, Judged, Plan},
     report::read_json,
 };
@@ -84,6 +85,24 @@ impl Desk {
         (read_json(&bytes).unwrap(), ended)
     }
 
+    /// Writes a file beside the site.
+    pub fn write(&self, name: &str, text: &str) {
+        fs::write(self.path().join(name), text).unwrap();
+    }
+
+    /// The text of a file beside the site.
+    pub fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path().join(name)).unwrap()
+    }
+
+    /// A run that is killed once it has got so far.
+    pub fn kill_when(&self, arguments: &[&str], reached: impl Fn(&Begun) -> bool) -> Plan {
+        let mut process = self.start(arguments);
+        assert!(process.comes_to(|| self.newest().is_some_and(|(_, events)| reached(&Begun::of(&events)))), "{:?}", process.end());
+        process.kill();
+        self.newest().unwrap().0
+    }
+
     fn state(&self) -> PathBuf {
         self.path().join("state")
     }
@@ -99,12 +118,11 @@ impl Desk {
 
     /// The run that started last, with its events so far.
     pub fn newest(&self) -> Option<(Plan, Vec<Event>)> {
-        let journal = self
-            .state()
-            .join("journal.db")
-            .exists()
-            .then(|| Journal::open(&self.state()).unwrap())?;
-        journal.load("last").ok()
+        let journal = self.state().join("journal.db").exists().then(|| Journal::open(&self.state()).unwrap())?;
+        match journal.load("last") {
+            Err(JournalError::NoSuchRun { .. }) => None,
+            newest => Some(newest.unwrap()),
+        }
     }
 
     /// The events of a run.

@@ -41,10 +41,7 @@ enum Left {
     Nothing,
     /// Everything was decided before the kill came.
     Finished,
-    Open {
-        plan: Plan,
-        events: Vec<Event>,
-    },
+    Open { plan: Plan, events: Vec<Event> },
 }
 
 /// What the rounds came to.
@@ -57,20 +54,8 @@ struct Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let list = |counts: &BTreeMap<&str, usize>| {
-            counts
-                .iter()
-                .map(|(what, count)| format!("{count} {what}"))
-                .collect::<Vec<_>>()
-                .join(", ")
-        };
-        write!(
-            f,
-            "killed {}; probes of these runs: {}; `watch` was killed {} times",
-            list(&self.kills),
-            list(&self.verdicts),
-            self.watches_killed
-        )
+        let list = |counts: &BTreeMap<&str, usize>| counts.iter().map(|(what, count)| format!("{count} {what}")).collect::<Vec<_>>().join(", ");
+        write!(f, "killed {}; probes of these runs: {}; `watch` was killed {} times", list(&self.kills), list(&self.verdicts), self.watches_killed)
     }
 }
 
@@ -119,10 +104,7 @@ fn kill_one(desk: &Desk, world: &dyn World, random: &mut Random) -> Killed {
         process.linger(moment.pause);
     }
     let ended = process.kill();
-    assert!(
-        ended.was_killed() || ended.code() == Some(0),
-        "{moment:?}: it ended by itself: {ended:?}"
-    );
+    assert!(ended.was_killed() || ended.code() == Some(0), "{moment:?}: it ended by itself: {ended:?}");
     let left = match desk.runs().into_iter().nth(before) {
         None => Left::Nothing,
         Some((_, true)) => Left::Finished,
@@ -154,12 +136,7 @@ fn take_up(desk: &Desk, world: &dyn World, killed: &[Killed], random: &mut Rando
         tally.watches_killed += usize::from(watch.kill().was_killed());
     }
     let open: Vec<(&Plan, &[Event])> = killed.iter().filter_map(Killed::open).collect();
-    let unfinished: BTreeSet<String> = desk
-        .runs()
-        .into_iter()
-        .filter(|(_, finished)| !finished)
-        .map(|(plan, _)| plan.run.id.to_string())
-        .collect();
+    let unfinished: BTreeSet<String> = desk.runs().into_iter().filter(|(_, finished)| !finished).map(|(plan, _)| plan.run.id.to_string()).collect();
     let (judged, ended) = desk.report(&["watch"]);
     let taken_up: BTreeSet<String> = judged.runs.iter().map(|run| run.id.to_string()).collect();
     assert_eq!(taken_up, unfinished, "{context}: runs taken up\n{ended:?}");
@@ -171,52 +148,26 @@ fn take_up(desk: &Desk, world: &dyn World, killed: &[Killed], random: &mut Rando
         let context = format!("{context}, run {}", plan.run.id);
         assert_eq!(stored.probes.len(), RECIPIENTS, "{context}");
         let fresh: Vec<&JudgedProbe> = judged.probes.iter().filter(|probe| probe.run == plan.run.id).collect();
-        assert!(
-            fresh.is_empty() || fresh.iter().copied().eq(&stored.probes),
-            "{context}: the stored run is judged otherwise"
-        );
+        assert!(fresh.is_empty() || fresh.iter().copied().eq(&stored.probes), "{context}: the stored run is judged otherwise");
         compare(&stored, &Begun::of(events), &copies, &context);
         assert_eq!(told.code(), Some(code(&stored)), "{context}: exit code of `report`");
-        let sent = |events: &[Event]| {
-            events
-                .iter()
-                .filter(|event| matches!(event.what, What::Began { .. } | What::Attempted { .. }))
-                .count()
-        };
-        assert_eq!(
-            sent(&desk.events(plan)),
-            sent(events),
-            "{context}: something was sent after the kill"
-        );
+        let sent = |events: &[Event]| events.iter().filter(|event| matches!(event.what, What::Began { .. } | What::Attempted { .. })).count();
+        assert_eq!(sent(&desk.events(plan)), sent(events), "{context}: something was sent after the kill");
         for probe in &stored.probes {
-            let word = if probe.flags.contains(&Flag::NotSent) {
-                "unknown and not sent"
-            } else {
-                probe.verdict.word()
-            };
+            let word = if probe.flags.contains(&Flag::NotSent) { "unknown and not sent" } else { probe.verdict.word() };
             *tally.verdicts.entry(word).or_default() += 1;
         }
     }
     assert_eq!(ended.code(), Some(code(&judged)), "{context}: exit code of `watch`\n{ended:?}");
-    killed
-        .iter()
-        .for_each(|killed| *tally.kills.entry(killed.phase()).or_default() += 1);
+    killed.iter().for_each(|killed| *tally.kills.entry(killed.phase()).or_default() += 1);
     let (nothing, ended) = desk.report(&["watch"]);
-    assert!(
-        nothing.probes.is_empty() && nothing.runs.is_empty(),
-        "{context}: left for a second watch: {:?}",
-        nothing.runs
-    );
+    assert!(nothing.probes.is_empty() && nothing.runs.is_empty(), "{context}: left for a second watch: {:?}", nothing.runs);
     assert_eq!(ended.code(), Some(0), "{context}: {ended:?}");
 }
 
 /// 0 if all passed, 3 if something is unknown: nothing else may come out here.
-fn code(judged: &Judged) -> i32 {
-    if judged.probes.iter().all(|probe| probe.outcome == Outcome::Passed) {
-        0
-    } else {
-        3
-    }
+pub fn code(judged: &Judged) -> i32 {
+    if judged.probes.iter().all(|probe| probe.outcome == Outcome::Passed) { 0 } else { 3 }
 }
 
 impl Killed {
@@ -246,27 +197,15 @@ impl Killed {
 
 /// Which probes the journal knows as begun, and which as handed over.
 #[derive(Default)]
-struct Begun {
-    all: BTreeSet<ProbeId>,
-    over: BTreeSet<ProbeId>,
+pub struct Begun {
+    pub all: BTreeSet<ProbeId>,
+    pub over: BTreeSet<ProbeId>,
 }
 
 impl Begun {
-    fn of(events: &[Event]) -> Self {
-        let all = events.iter().filter_map(|event| {
-            if let What::Began { probe } = event.what {
-                Some(probe)
-            } else {
-                None
-            }
-        });
-        let over = events.iter().filter_map(|event| {
-            if let What::Attempted { probe, last: true, .. } = event.what {
-                Some(probe)
-            } else {
-                None
-            }
-        });
+    pub fn of(events: &[Event]) -> Self {
+        let all = events.iter().filter_map(|event| if let What::Began { probe } = event.what { Some(probe) } else { None });
+        let over = events.iter().filter_map(|event| if let What::Attempted { probe, last: true, .. } = event.what { Some(probe) } else { None });
         Self {
             all: all.collect(),
             over: over.collect(),
@@ -275,16 +214,14 @@ impl Begun {
 }
 
 /// Every probe of a run against what the journal held at the kill and what lies in the mailboxes.
-fn compare(judged: &Judged, begun: &Begun, copies: &Copies, context: &str) {
+pub fn compare(judged: &Judged, begun: &Begun, copies: &Copies, context: &str) {
     for probe in &judged.probes {
         let places = copies.get(&probe.message_id).map(Vec::as_slice).unwrap_or_default();
         let own = [format!("{} INBOX", probe.recipient)];
         let not_sent = probe.flags.contains(&Flag::NotSent);
         let right = match probe.verdict {
             Verdict::Inbox => places == own && !not_sent && probe.outcome == Outcome::Passed && probe.copies == 1,
-            Verdict::Unknown => {
-                places.is_empty() && probe.reason.is_some() && !probe.explanation.is_empty() && probe.outcome == Outcome::Unknown
-            }
+            Verdict::Unknown => places.is_empty() && probe.reason.is_some() && !probe.explanation.is_empty() && probe.outcome == Outcome::Unknown,
             _ => false,
         };
         let begun_right = not_sent != begun.all.contains(&probe.id) && (!begun.over.contains(&probe.id) || probe.verdict == Verdict::Inbox);

@@ -4,7 +4,7 @@
 use crate::{
     lab::{
         Lab,
-        accounts::{PASSWORD, SENDER, WATCHER_PASSWORD},
+        accounts::{CATCH_ALL, INSIDER, PASSWORD, QUARANTINE, SENDER, WATCHER_PASSWORD},
     },
     process::Desk,
 };
@@ -76,13 +76,7 @@ impl World for Embedded {
 
     fn copies(&self, plans: &[Plan]) -> Copies {
         let ids = plans.iter().flat_map(|plan| &plan.probes).map(|probe| &probe.message_id);
-        let places = |id: &String| {
-            self.office
-                .copies(id)
-                .into_iter()
-                .map(|copy| format!("{} {}", copy.mailbox, copy.folder))
-                .collect()
-        };
+        let places = |id: &String| self.office.copies(id).into_iter().map(|copy| format!("{} {}", copy.mailbox, copy.folder)).collect();
         ids.map(|id| (id.clone(), places(id))).collect()
     }
 }
@@ -96,11 +90,7 @@ pub struct Real {
 impl Real {
     pub fn start() -> Self {
         let mut lab = Lab::start();
-        let recipients = lab
-            .provision_mailboxes(RECIPIENTS)
-            .into_iter()
-            .map(|account| account.address)
-            .collect();
+        let recipients = lab.provision_mailboxes(RECIPIENTS).into_iter().map(|account| account.address).collect();
         Self { lab, recipients }
     }
 }
@@ -124,11 +114,13 @@ impl World for Real {
         &["submission", "gateway-a", "gateway-b"]
     }
 
-    /// Whatever lies in any mailbox of the store, with or without a run that knows it.
+    /// Whatever lies in the mailboxes and where mail may be led astray to, with or without a run that knows it.
     fn copies(&self, _: &[Plan]) -> Copies {
-        let found = self
-            .lab
-            .doveadm(&["-f", "json", "fetch", "-A", "user mailbox hdr.message-id", "ALL"]);
+        let mailboxes = self.recipients.iter().map(String::as_str).chain([QUARANTINE, CATCH_ALL, INSIDER, SENDER]);
+        let list = tempfile::NamedTempFile::new().unwrap();
+        fs::write(&list, mailboxes.map(|address| format!("{address}\n")).collect::<String>()).unwrap();
+        let list = list.path().to_str().unwrap();
+        let found = self.lab.doveadm(&["-f", "json", "fetch", "-F", list, "user mailbox hdr.message-id", "ALL"]);
         let found: Vec<BTreeMap<String, String>> = serde_json::from_str(&found).unwrap();
         let mut copies = Copies::new();
         // Notifications come back to the sender, with a Message-ID of their own.
@@ -173,11 +165,7 @@ fn desk(at: &Addresses) -> Desk {
              password: {{ file: watcher.secret }} }} }}"
         )
     };
-    let recipients: String = at
-        .recipients
-        .iter()
-        .map(|address| format!("  - {{ address: {address} }}\n"))
-        .collect();
+    let recipients: String = at.recipients.iter().map(|address| format!("  - {{ address: {address} }}\n")).collect();
     write(
         "mailflow.yaml",
         &format!(

@@ -60,7 +60,8 @@ fn head(progress: &Progress, width: usize) -> Line {
             progress.mailboxes,
             format!("{} of {} open", progress.open, counted(progress.mailboxes, "mailbox", "mailboxes")),
         ),
-        Phase::Running | Phase::Ended => {
+        Phase::Stopping => (progress.sent, progress.probes, "stopping, once the attempts under way have ended".to_owned()),
+        Phase::Running | Phase::TakenUp | Phase::Ended => {
             let decided = decided(progress);
             (
                 decided,
@@ -69,7 +70,7 @@ fn head(progress: &Progress, width: usize) -> Line {
             )
         }
     };
-    let elapsed = span(time::milliseconds(progress.started_at, progress.at));
+    let elapsed = running(time::milliseconds(progress.started_at, progress.at));
     let bar = width.saturating_sub(8 + text::width(&what) + text::width(&elapsed)).min(30);
     let full = (bar * done).checked_div(all).unwrap_or(0).min(bar);
     Line::default()
@@ -115,14 +116,14 @@ fn decided(progress: &Progress) -> usize {
 
 /// How things stand, as one plain line.
 pub fn status(progress: &Progress) -> String {
-    let elapsed = span(time::milliseconds(progress.started_at, progress.at));
+    let elapsed = running(time::milliseconds(progress.started_at, progress.at));
     let mut line = match progress.phase {
         Phase::Opening => format!(
             "{elapsed}: {} of {} open",
             progress.open,
             counted(progress.mailboxes, "mailbox", "mailboxes")
         ),
-        Phase::Running | Phase::Ended => {
+        Phase::Running | Phase::TakenUp | Phase::Stopping | Phase::Ended => {
             format!(
                 "{elapsed}: {} of {} decided, {} sent",
                 decided(progress),
@@ -149,7 +150,16 @@ pub fn status(progress: &Progress) -> String {
 }
 
 fn left(now: Time, deadline: Time) -> String {
-    span(time::milliseconds(now, deadline).max(0.0))
+    running(time::milliseconds(now, deadline).max(0.0))
+}
+
+/// A span that changes while it is read: in tenths of a second.
+fn running(milliseconds: f64) -> String {
+    if milliseconds < 10_000.0 {
+        format!("{:.1} s", milliseconds / 1000.0)
+    } else {
+        span(milliseconds)
+    }
 }
 
 /// `1 probe`, `2 probes`.

@@ -154,7 +154,11 @@ fn the_screen_is_clean_when_it_ends() {
         "✓ recipient-3@contoso.example  plain by internet  inbox 0.41 s",
         "",
     ];
-    assert_eq!(rows(&[first.clone(), progress(1.5), ended]), told);
+    assert_eq!(
+        rows(&[first.clone(), progress(1.5), ended]),
+        [&told[..], &[""]].concat(),
+        "and set off from what follows"
+    );
     assert_eq!(
         rows(&[first, progress(1.5)]),
         [told[0], told[1], ""],
@@ -200,6 +204,7 @@ fn without_a_terminal_there_are_few_plain_lines() {
     failed.news = vec![news(1, Outcome::Passed), news(2, Outcome::Failed)];
     let mut ended = progress(70.0);
     ended.phase = Phase::Ended;
+    ended.news = vec![news(4, Outcome::Unknown)];
     let snapshots = [
         opening,
         progress(1.0),
