@@ -435,3 +435,34 @@ async fn what_a_gateway_stripped_is_found_by_the_servers_search_or_by_a_peek() {
     desk.stop().await;
     assert!(fetched(&fake, "UID FETCH 1 (UID BODY.PEEK[]<0.26214400>)"));
 }
+
+#[tokio::test]
+async fn a_folder_that_is_refused_blinds_its_mailbox_until_it_opens() {
+    let refusing = Arc::new(AtomicBool::new(false));
+    let gate = Arc::clone(&refusing);
+    let fake = Fake::start(move |_, command| {
+        let junk = "* LIST () \"/\" INBOX\r\n* STATUS INBOX (UIDNEXT 1 UIDVALIDITY 7 MESSAGES 0)\r\n\
+            * LIST (\\Junk) \"/\" Junk\r\n* STATUS Junk (UIDNEXT 2 UIDVALIDITY 1 MESSAGES 1)\r\nTAG OK done\r\n";
+        match (gate.load(Ordering::SeqCst), command) {
+            (true, "EXAMINE \"Junk\"") => Act::Instead("TAG NO [NOPERM] hands off\r\n".to_owned()),
+            (true, _) if command.starts_with("LIST") => Act::Instead(junk.to_owned()),
+            _ => Act::Behave,
+        }
+    })
+    .await;
+    let mut desk = Desk::new(&[MAILBOX]);
+    desk.start(watcher(&fake), HashMap::new());
+    desk.baselines(&[MAILBOX]).await;
+    refusing.store(true, Ordering::SeqCst);
+    desk.want_look(MAILBOX);
+    desk.until(|what| matches!(what, What::Blind { .. })).await;
+    assert_eq!(
+        reasons(&desk.heard),
+        ["the server refuses to show the folder \"Junk\": [NOPERM] hands off"]
+    );
+    assert!(!desk.heard.iter().any(|event| matches!(event.what, What::Looked { .. })));
+    refusing.store(false, Ordering::SeqCst);
+    desk.until(|what| matches!(what, What::Looked { .. })).await;
+    assert_eq!(reasons(&desk.stop().await).len(), 1, "it is said once");
+    assert_eq!(fake.world().connections, 1, "the connection is good");
+}

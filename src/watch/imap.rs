@@ -119,6 +119,16 @@ impl ImapWatcher {
             .collect()
     }
 
+    /// Opens a connection for a single errand, when it is this watcher's turn.
+    async fn open_in_turn(&self) -> Result<Connection, Fault> {
+        let patience = self.server.patience.opening;
+        let late = || Fault::Lost(format!("nobody was let in for {} s", patience.as_secs()));
+        let _turn = self.server.budget.opening(patience).await.ok_or_else(late)?;
+        let connection = self.open(Clock::start()).await?;
+        self.server.budget.opened();
+        Ok(connection)
+    }
+
     async fn open(&self, clock: Clock) -> Result<Connection, Fault> {
         let secret = self.secret.as_ref().map_err(|reason| Fault::SignIn(reason.clone()))?;
         opening::open(&self.server, &self.sign_in, secret, clock).await

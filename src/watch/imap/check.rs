@@ -10,10 +10,7 @@ use super::{
     layout::{find_folders, pattern},
     mailbox::MailboxState,
 };
-use crate::{
-    clock::Clock,
-    model::{MailboxName, Placement},
-};
+use crate::model::{MailboxName, Placement};
 
 /// A sentence for each mailbox, or what is wrong with it.
 pub(super) async fn check(watcher: &ImapWatcher) -> Vec<(MailboxName, Result<String, String>)> {
@@ -32,7 +29,7 @@ pub(super) async fn check(watcher: &ImapWatcher) -> Vec<(MailboxName, Result<Str
 }
 
 async fn open(watcher: &ImapWatcher) -> Result<(Connection, Vec<MailboxState>, Vec<Vec<Watched>>), Fault> {
-    let mut connection = watcher.open(Clock::start()).await?;
+    let mut connection = watcher.open_in_turn().await?;
     let states = watcher.states();
     let (listed, _): (Vec<Listed>, _) = commands::list(&mut connection, &pattern(&states), watcher.server.patience.bulk).await?;
     let found = find_folders(&states, &listed, commands::is_gmail(&connection));

@@ -4,7 +4,7 @@
 //! nor a copy whose header was replaced on the way. It cannot delete where a legal hold forbids it: it says so, and carries on.
 
 use super::{ImapWatcher, commands, connection::Connection, each_with, fault::Fault, folders, layout::pattern};
-use crate::{clock::Clock, evidence::Recognizer, model::MailboxName};
+use crate::{evidence::Recognizer, model::MailboxName};
 use std::{collections::BTreeSet, time::Duration};
 
 /// So many headers are asked for at once.
@@ -12,10 +12,9 @@ const PORTION: usize = 200;
 
 /// For each mailbox: how many messages were deleted (on a `dry_run`: would be), or what stood against it.
 pub(super) async fn clean(watcher: &ImapWatcher, recognizer: &Recognizer, dry_run: bool) -> Vec<(MailboxName, Result<u32, String>)> {
-    let clock = Clock::start();
     let states = watcher.states();
     let opened = async {
-        let mut connection = watcher.open(clock).await?;
+        let mut connection = watcher.open_in_turn().await?;
         let (listed, _) = commands::list(&mut connection, &pattern(&states), watcher.server.patience.bulk).await?;
         Ok::<_, Fault>((connection, listed))
     };

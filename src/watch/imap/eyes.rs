@@ -209,7 +209,7 @@ impl<'a> Eyes<'a> {
     }
 
     /// A complete look for the mailboxes at `places`: every folder, and every copy known there. Says `Looked` or `Blind` for each.
-    pub(super) async fn complete_look(&mut self, places: &[usize]) -> Result<(), Fault> {
+    async fn complete_look(&mut self, places: &[usize], wishes: &mut Wishes) -> Result<(), Fault> {
         let since = self.reader.clock.now();
         self.sweep_in_turn().await?;
         let mut refused = self.read_all(true).await?;
@@ -242,8 +242,13 @@ impl<'a> Eyes<'a> {
             let mailbox = state.name().clone();
             if let Some(reason) = refused.remove(&mailbox) {
                 state.again = Some(Instant::now() + SHY);
-                state.blind = Some(reason.clone());
-                self.reader.tell(What::Blind { mailbox, reason }).await?;
+                // Said once, and to each wish for a look.
+                let wanted = wishes.of(&mailbox).look_at;
+                if state.blind.as_ref() != Some(&reason) || state.refused_look != wanted {
+                    state.blind = Some(reason.clone());
+                    state.refused_look = wanted;
+                    self.reader.tell(What::Blind { mailbox, reason }).await?;
+                }
             } else {
                 state.again = None;
                 state.blind = None;
@@ -261,7 +266,7 @@ impl<'a> Eyes<'a> {
             let now = self.reader.clock.now();
             let due = self.due(wishes, now);
             if !due.is_empty() {
-                self.complete_look(&due).await?;
+                self.complete_look(&due, wishes).await?;
                 continue;
             }
             let (pause, newest) = self.pause(wishes, now);
