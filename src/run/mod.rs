@@ -11,7 +11,7 @@ use crate::{
     clock::Clock,
     evidence::Recognizer,
     journal::{JournalError, Log},
-    judge::{Ledger, Stand},
+    judge::{Ledger, Stand, Wait},
     model::{CopyId, Event, FolderMark, MailboxName, Phase, Plan, Probe, ProbeId, Progress, Time, What},
     send::Sender,
     watch::{Watcher, Watching},
@@ -350,8 +350,8 @@ impl Course {
                 continue;
             }
             let stand = self.ledger.stand(index, now);
-            if let Stand::Waiting(wait) = &self.stands[index] {
-                self.wakes.retain(|(_, woken)| *woken != index || wait.wake.is_none());
+            if let Stand::Waiting(Wait { wake: Some(wake), .. }) = &self.stands[index] {
+                self.wakes.remove(&(*wake, index));
             }
             match &stand {
                 Stand::Decided => {

@@ -179,7 +179,7 @@ pub(super) async fn open(connection: &mut Connection, verb: &str, wire: &str) ->
         uid_validity: None,
         uid_next: None,
         exists: 0,
-        grown: None,
+        grown: Vec::new(),
         shrunk: None,
     };
     let spell = connection

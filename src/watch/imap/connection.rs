@@ -57,10 +57,28 @@ pub(super) struct Selected {
     pub(super) uid_next: Option<u32>,
     /// How many messages it holds.
     pub(super) exists: u32,
-    /// When more messages than before were shown, since this was last taken.
-    pub(super) grown: Option<Time>,
+    /// How many messages were shown, and when, each time that it was more than before, since this was last taken.
+    pub(super) grown: Vec<(u32, Time)>,
     /// When a message was shown to be gone, since this was last taken.
     pub(super) shrunk: Option<Time>,
+}
+
+impl Selected {
+    /// Notes a growth, each at its own time: what came later was not there when the first was shown. A flood of them blurs at its end.
+    fn grow(&mut self, exists: u32, read: Time) {
+        const MOST: usize = 1024;
+        if self.grown.len() == MOST {
+            self.grown.pop();
+        }
+        self.grown.push((exists, read));
+    }
+
+    /// What is gone moves the numbers of all behind it down by so many.
+    fn lessen_grown(&mut self, gone: u32) {
+        for (exists, _) in &mut self.grown {
+            *exists = exists.saturating_sub(gone);
+        }
+    }
 }
 
 /// When a command that succeeded was sent, and when its last answer was read.
@@ -282,7 +300,7 @@ impl Connection {
             }
             Response::MailboxData(MailboxDatum::Exists(exists)) => {
                 if *exists > selected.exists {
-                    selected.grown.get_or_insert(read);
+                    selected.grow(*exists, read);
                 }
                 if *exists < selected.exists {
                     selected.shrunk.get_or_insert(read);
@@ -291,6 +309,7 @@ impl Connection {
             }
             Response::Expunge(_) => {
                 selected.exists = selected.exists.saturating_sub(1);
+                selected.lessen_grown(1);
                 selected.shrunk.get_or_insert(read);
             }
             Response::Vanished { earlier: false, uids } => {
@@ -298,6 +317,7 @@ impl Connection {
                     sum.saturating_add(range.end().saturating_sub(*range.start()).saturating_add(1))
                 });
                 selected.exists = selected.exists.saturating_sub(gone);
+                selected.lessen_grown(gone);
                 selected.shrunk.get_or_insert(read);
             }
             _ => {}
@@ -358,7 +378,7 @@ impl Connection {
     pub(super) fn has_news(&self) -> bool {
         self.selected
             .as_ref()
-            .is_some_and(|selected| selected.grown.is_some() || selected.shrunk.is_some())
+            .is_some_and(|selected| !selected.grown.is_empty() || selected.shrunk.is_some())
     }
 
     /// Says goodbye, for a second at most.

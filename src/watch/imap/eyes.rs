@@ -124,12 +124,12 @@ impl<'a> Eyes<'a> {
         let Some(selected) = self.connection.selected.as_mut() else {
             return;
         };
-        let (exists, grown, shrunk) = (selected.exists, selected.grown.take(), selected.shrunk.take());
+        let (exists, grown, shrunk) = (selected.exists, std::mem::take(&mut selected.grown), selected.shrunk.take());
         let wire = selected.wire.clone();
         let Some(inbox) = own_inbox(self.mailboxes).filter(|inbox| inbox.wire == wire) else {
             return;
         };
-        if let Some(at) = grown {
+        for (exists, at) in grown {
             inbox.grew(exists, at);
         }
         if let Some(at) = shrunk {
