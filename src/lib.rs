@@ -1,7 +1,68 @@
-//! mailflow: measures whether mail reaches the people and roles it is meant for.
+//! mailflow measures whether mail really reaches the people and roles it is meant for.
+//!
+//! It sends uniquely tagged probe messages, watches the receiving mailboxes, and reports for each recipient where the message landed, how long
+//! it took, and what to do about it. Its promise: it never calls delivered what it did not see, nor lost what it did not look for.
+//!
+//! # The house
+//!
+//! Who may know whom, only downwards; siblings on a floor never, but [`run`] knows the traits of [`send`], [`watch`] and [`journal`].
+//! `tests/walls.rs` reads the `crate::` paths of every file and holds this picture to be true.
+//!
+//! ```text
+//! main ── cli         arguments; no behaviour
+//!  └─ app             one file a verb: the only place that knows everybody, reads the environment, writes the bytes
+//!      ├─ run         the loop: when to send, where to look, when to end
+//!      │   ├─ send    trait Sender:  smtp (a named host), mx (by DNS)
+//!      │   ├─ watch   trait Watcher: imap
+//!      │   └─ journal trait Log:     events of each run in SQLite, the tag key, the lock of a live run
+//!      ├─ report      one file a format: a judged run becomes bytes
+//!      ├─ config      site and scenario: text becomes values, every mistake with its place; the sources of secrets
+//!      └─ postoffice  the embedded mail world of the demo and of the fast tests; knows nobody
+//!  ─────────────────────────────────────────────────────────────── below: pure, values in, values out
+//!      plan           site x scenario x start: every probe with its deadlines
+//!      compose        a probe becomes an RFC 5322 message, one file a kind
+//!      evidence       bytes become findings: whose tag, a copy or a notification or an answer, what was altered
+//!      judge          plan x events x now: verdicts
+//!      explain        a judged probe: one sentence, one next step
+//!  ─────────────────────────────────────────────────────────────── ground
+//!      model          the nouns
+//!      clock, tls     one monotonic UTC clock; one way of opening TLS
+//!      scrub          takes secrets out of what servers say
+//! ```
+//!
+//! # The data
+//!
+//! It goes through once and never turns back. The journal is the only meeting place: senders and watchers say what happened, as
+//! [`model::Event`]s; judging and reporting read them. A stored run is judged again from the same events, so every report can be made later.
+//!
+//! ```text
+//! site, scenario ─▶ plan ─▶ run ──send──▶ the world ──watch──▶ run ─▶ journal ─▶ judge ─▶ explain ─▶ report
+//! ```
+//!
+//! # Rules that carry the weight
+//!
+//! - A refusal is an answer of the mail system ([`send::Answer`]); no connection or a refused login is our trouble ([`send::Trouble`]).
+//! - A probe stands in the journal, flushed to disk, before its first byte leaves; after the final dot nothing is sent again.
+//! - `lost` needs proof: a [`model::What::Looked`] from every place after the give-up time. Without it the verdict is `unknown`.
+//! - A [`model::Tag`] exists only if it was made or verified with the site's key; only messages with one are fetched whole, kept, or deleted.
+//! - Time, randomness and the environment come in as arguments; `clippy.toml` names what is forbidden elsewhere.
+//! - A mail server, a message and a header are hostile: bounded reads, no panics, escaped wherever they are shown.
+
+pub mod app;
+pub mod cli;
 pub mod clock;
+pub mod compose;
 pub mod config;
 pub mod evidence;
+pub mod explain;
+pub mod journal;
+pub mod judge;
 pub mod model;
+pub mod plan;
+pub mod postoffice;
+pub mod report;
+pub mod run;
+pub mod scrub;
 pub mod send;
+pub mod tls;
 pub mod watch;

@@ -36,6 +36,8 @@ pub enum What {
         probe: ProbeId,
         /// How.
         attempt: Attempt,
+        /// Whether the mail system answered (a refusal is an answer too); otherwise it could not be talked to.
+        answered: bool,
         /// Whether no further attempt will follow.
         last: bool,
     },
@@ -87,6 +89,8 @@ pub enum What {
         /// Why, in one sentence.
         reason: String,
     },
+    /// Another process took the run up: what was not begun by now will never be sent.
+    TakenUp,
     /// A process stopped working on the run.
     Stopped {
         /// Whether everything was decided.

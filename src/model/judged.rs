@@ -258,6 +258,10 @@ pub enum Phase {
     Opening,
     /// Sending and watching.
     Running,
+    /// Watching for what an earlier process has sent.
+    TakenUp,
+    /// Waiting for attempts that were under way when it was told to stop.
+    Stopping,
     /// Everything is decided, or the run was stopped.
     Ended,
 }

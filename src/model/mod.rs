@@ -24,7 +24,7 @@ pub use judged::{
 };
 pub use mailbox::{FolderMark, ImapAccess, Mailbox, MailboxAccess, MailboxName, Placement, SignIn};
 pub use message::MessageKind;
-pub use plan::{Plan, Probe, QuarantinePolicy, RunInfo, Subset};
+pub use plan::{Hop, Plan, Probe, QuarantinePolicy, RunInfo, Subset};
 pub use recipient::{Owner, Recipient, Waiver};
 pub use reply::Reply;
 pub use route::{Endpoint, MxRoute, Rate, Route, RouteKind, SmtpRoute, TlsMode};

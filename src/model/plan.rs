@@ -2,7 +2,7 @@
 
 use super::{Expectation, MailboxName, MessageKind, Place, ProbeId, Recipient, Requirement, RunId, Sender, Tag, Time, time};
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 /// What will go out.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +15,9 @@ pub struct Plan {
     pub senders: Vec<Sender>,
     /// Every mailbox that is watched: those of the recipients, of quarantines and senders, and all others that the site names.
     pub mailboxes: Vec<MailboxName>,
+    /// Which mailbox belongs to which address (lower case): binds a bounce that names a member of a group to that member.
+    #[serde(default)]
+    pub addresses: BTreeMap<String, MailboxName>,
     /// The probes, in the order in which they leave.
     pub probes: Vec<Probe>,
 }
@@ -56,6 +59,9 @@ pub struct RunInfo {
     pub description: Option<String>,
 }
 
+/// The next hop of a named route: the host, and the address (with a port, if need be) to connect to instead.
+pub type Hop = (String, Option<String>);
+
 /// One probe: recipient x route x message, in a case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Probe {
@@ -71,8 +77,8 @@ pub struct Probe {
     pub sender: usize,
     /// The route, by name.
     pub route: String,
-    /// With `{domain.x}` filled in: the host, and the address to connect to instead.
-    pub hop: Option<(String, Option<String>)>,
+    /// The next hop of a named route, with `{domain.x}` filled in; `None`: by DNS.
+    pub hop: Option<Hop>,
     /// The kind of message.
     pub message: MessageKind,
     /// The case; `None` for the scenario's own round.

@@ -3,6 +3,7 @@
 use super::{Expectation, MailboxName, Place, QuarantinePolicy};
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// An address that must receive mail, or must refuse it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,4 +59,14 @@ pub struct Waiver {
     pub ticket: Option<String>,
     /// Who accepted it.
     pub approved_by: Option<String>,
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.name, &self.email) {
+            (Some(name), Some(email)) => write!(f, "{name} <{email}>"),
+            (Some(only), None) | (None, Some(only)) => f.write_str(only),
+            (None, None) => Ok(()),
+        }
+    }
 }

@@ -1,5 +1,31 @@
 //! Handing probes to the mail system. A [`Sender`] makes one attempt at a time and tells what came of it; whether, when and how often to try
 //! again is the loop's business. What a sender cannot see: what happens to a message after the next hop took it.
+//!
+//! From the bottom up: `wire` (bounded bytes and replies), `session` (one conversation) and `opening` (how it comes about: EHLO, STARTTLS, `auth`),
+//! `transaction` (one message), `pool` and `client` (one attempt at one host), and the senders on top: `smtp` to a named host, `mx` to the
+//! hosts that the DNS names.
+
+mod auth;
+mod client;
+mod dns;
+mod ehlo;
+mod envelope;
+mod failure;
+mod mx;
+mod opening;
+mod pace;
+mod pool;
+mod reply;
+mod session;
+mod settings;
+mod smtp;
+mod transaction;
+mod wire;
+
+pub use auth::Credentials;
+pub use mx::MxSender;
+pub use settings::{Conduct, Timeouts};
+pub use smtp::SmtpSender;
 
 use crate::model::{Attempt, ProbeId, Tag};
 use async_trait::async_trait;

@@ -1,6 +1,8 @@
 //! Watching mailboxes. A [`Watcher`] is told once what to look for, then sends events as things happen: nobody polls it. It says what it saw,
 //! when it looked everywhere, and when it was blind. What it cannot see: a message that came and went between two looks.
 
+pub mod imap;
+
 use crate::{
     clock::Clock,
     evidence::Recognizer,
@@ -32,6 +34,8 @@ pub struct Watching {
     pub baselines: HashMap<MailboxName, Vec<FolderMark>>,
     /// When the run started: a mailbox that could not be opened before the first probe left is searched from that day on.
     pub started_at: Time,
+    /// When the first probe left, once it has: a mailbox that is opened after that is too late for a baseline, and is searched as above.
+    pub sending_since: watch::Receiver<Option<Time>>,
     /// For each of its mailboxes, how closely to watch.
     pub attention: HashMap<MailboxName, watch::Receiver<Attention>>,
     /// Where the events go: `Baseline`, `Seen`, `Gone`, `Returned`, `Answered`, `Looked`, `Blind`. When nobody listens any more, the watcher ends.

@@ -1,0 +1,185 @@
+//! `mailflow run`: the main job.
+
+use super::{Code, Desk, Halt, identity_of, output::Target, world::World};
+use crate::{
+    compose::compose,
+    evidence::Recognizer,
+    journal::RunLog,
+    judge::summarize,
+    model::{Event, Judged, Plan, ProbeId, RunId, Scenario, Site, TagKey},
+    plan::{Start, plan},
+    run::{Setup, run},
+};
+use std::{collections::HashMap, path::Path, sync::Arc};
+use tokio::sync::watch;
+
+impl Desk {
+    pub(super) async fn run(&mut self, path: &Path) -> Result<Code, Halt> {
+        let targets = Target::all(&self.shared.report)?;
+        let (scenario, site) = self.scenario_and_site(path)?;
+        let key = self.tag_key(&site).await?;
+        let (mut judged, interrupted) = self.measure(&site, &scenario, &key).await?;
+        Ok(self.conclude(&mut judged, &targets, interrupted.then(|| self.how_to_go_on(&site))))
+    }
+
+    /// Runs a scenario on a site, to the end or until interrupted.
+    pub(super) async fn measure(&mut self, site: &Site, scenario: &Scenario, key: &TagKey) -> Result<(Judged, bool), Halt> {
+        let plan = Arc::new(self.make_plan(site, scenario, key)?);
+        let world = World::open(site, &plan, self.clock).await?;
+        let log = self.journal()?.begin(&plan, &identity_of(site))?;
+        let view = self.output.live();
+        let stop = interruption();
+        let judged = self
+            .follow(
+                plan,
+                key,
+                world,
+                Work {
+                    log,
+                    taken_up: None,
+                    view,
+                    stop: stop.clone(),
+                },
+            )
+            .await?;
+        let interrupted = is_interrupted(&judged, &stop);
+        Ok((judged, interrupted))
+    }
+
+    pub(super) fn make_plan(&self, site: &Site, scenario: &Scenario, key: &TagKey) -> Result<Plan, Halt> {
+        let start = Start {
+            run: RunId::from_random(self.random_bytes()?),
+            at: self.clock.now(),
+            key,
+            version: env!("CARGO_PKG_VERSION"),
+            change: self.shared.change.clone(),
+            only: &self.shared.only,
+        };
+        // Asked for once more than enough bytes at a time would gain nothing: the system's source is quick.
+        let mut failed = None;
+        let mut random = || {
+            self.random_bytes().unwrap_or_else(|halt| {
+                failed = Some(halt);
+                [0; 16]
+            })
+        };
+        let plan = plan(site, scenario, &start, &mut random)?;
+        failed.map_or(Ok(plan), Err)
+    }
+
+    /// Follows one run to its end.
+    pub(super) async fn follow(&self, plan: Arc<Plan>, key: &TagKey, world: World, work: Work) -> Result<Judged, Halt> {
+        let Work {
+            log,
+            taken_up,
+            mut view,
+            stop,
+        } = work;
+        let ledger = run(Setup {
+            recognizer: recognizer(key, &plan),
+            plan,
+            taken_up,
+            clock: self.clock,
+            senders: world.senders,
+            watchers: world.watchers,
+            unwatched: world.unwatched,
+            composer: Arc::new(compose),
+            log: Arc::new(log),
+            stop,
+            view: Box::new(move |progress| view.show(progress)),
+        })
+        .await
+        .map_err(|error| {
+            Halt::Stopped(format!(
+                "{error}\n  help: the run was stopped; once that is mended, `mailflow watch` finishes it"
+            ))
+        })?;
+        Ok(summarize(&ledger, self.clock.now()))
+    }
+
+    /// Shows what came of it. `interrupted`: what to say of that, if it was.
+    pub(super) fn conclude(&self, judged: &mut Judged, targets: &[Target], interrupted: Option<String>) -> Code {
+        let failed = self.output.publish(judged, targets).err().unwrap_or_default();
+        for sentence in &failed {
+            self.output.error(sentence);
+        }
+        if let Some(sentence) = interrupted {
+            self.output.insist(&sentence);
+            return Code::Interrupted;
+        }
+        match Code::of(judged.probes.iter().map(|probe| probe.outcome)) {
+            // All is well, but somebody was not told.
+            Code::Passed if !failed.is_empty() => Code::Unknown,
+            code => code,
+        }
+    }
+}
+
+impl Desk {
+    /// What to say of a run that was interrupted.
+    pub(super) fn how_to_go_on(&self, site: &Site) -> String {
+        let state = self
+            .shared
+            .state
+            .as_ref()
+            .map(|state| format!(" --state {}", quoted(&state.to_string_lossy())));
+        format!(
+            "Interrupted. To look for what was sent, and finish: mailflow watch --site {}{}\nIt sends nothing: what has not left by now never will.",
+            quoted(&site.file),
+            state.unwrap_or_default()
+        )
+    }
+}
+
+/// As a shell takes it for one word.
+pub(super) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "/._-+,:@%=".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+/// Whether it was stopped before everything was decided.
+pub(super) fn is_interrupted(judged: &Judged, stop: &watch::Receiver<bool>) -> bool {
+    *stop.borrow() && judged.runs.iter().any(|run| run.finished_at.is_none())
+}
+
+/// What following a run needs beside its plan and its world.
+pub(super) struct Work {
+    pub log: RunLog,
+    pub taken_up: Option<Vec<Event>>,
+    pub view: crate::report::live::Live,
+    pub stop: watch::Receiver<bool>,
+}
+
+/// The recogniser of a run; what was sent is composed again when a copy is compared with it.
+pub(super) fn recognizer(key: &TagKey, plan: &Arc<Plan>) -> Arc<Recognizer> {
+    let index: HashMap<ProbeId, usize> = plan.probes.iter().enumerate().map(|(index, probe)| (probe.id, index)).collect();
+    let originals = plan.clone();
+    let original = move |id: ProbeId| index.get(&id).map(|index| compose(&originals, &originals.probes[*index]));
+    Arc::new(Recognizer::new(key.clone(), plan.clone(), Box::new(original)))
+}
+
+/// Turns true at the first Ctrl-C or SIGTERM. The second ends the process at once, as a kill would: the journal holds what was sent.
+pub(super) fn interruption() -> watch::Receiver<bool> {
+    let (interrupted, stop) = watch::channel(false);
+    tokio::spawn(async move {
+        use tokio::signal::unix::{SignalKind, signal};
+        let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+            return;
+        };
+        for further in [false, true] {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+            if further {
+                std::process::exit(130);
+            }
+            let _ = interrupted.send(true);
+        }
+    });
+    stop
+}

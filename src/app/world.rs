@@ -1,0 +1,196 @@
+//! From a site to the parts that send and watch: one sender a route, one watcher a login.
+
+use super::{Halt, environment, folder_of};
+use crate::{
+    clock::Clock,
+    config::secrets,
+    model::{Mailbox, MailboxAccess, MailboxName, Plan, Route, RouteKind, SecretSource, SignIn, Site},
+    send::{Conduct, Credentials, MxSender, Sender, SmtpSender, Timeouts},
+    watch::{
+        Watcher,
+        imap::{self, Budget, Patience, Watched},
+    },
+};
+use secrecy::SecretString;
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+/// The parts of a mail world.
+#[derive(Default)]
+pub(super) struct World {
+    /// One for each route, by name.
+    pub senders: HashMap<String, Arc<dyn Sender>>,
+    /// Routes by which nothing can be sent, with the reason.
+    pub unsendable: BTreeMap<String, String>,
+    /// Together they cover the mailboxes.
+    pub watchers: Vec<Box<dyn Watcher>>,
+    /// Mailboxes that nobody covers, with the reason.
+    pub unwatched: BTreeMap<MailboxName, String>,
+}
+
+impl World {
+    /// For a run: the routes that the plan uses, and the mailboxes that it watches.
+    pub async fn open(site: &Site, plan: &Plan, clock: Clock) -> Result<Self, Halt> {
+        let routes: BTreeSet<&str> = plan.probes.iter().map(|probe| probe.route.as_str()).collect();
+        let routes = site.routes.iter().filter(|route| routes.contains(route.name.as_str()));
+        let timeouts = Timeouts::default().at_most(longest_wait(plan));
+        let world = senders(routes, (clock, timeouts), &mut Secrets::of(site)).await;
+        if let Some((route, trouble)) = world.unsendable.first_key_value() {
+            return Err(Halt::Sentence(format!("route {route}: {trouble}")));
+        }
+        let watching = Self::to_watch(site, plan).await;
+        Ok(Self {
+            senders: world.senders,
+            ..watching
+        })
+    }
+
+    /// For watching only: nothing can be sent.
+    pub async fn to_watch(site: &Site, plan: &Plan) -> Self {
+        let mut wanted = Vec::new();
+        let mut unwatched = BTreeMap::new();
+        for name in &plan.mailboxes {
+            match site.mailbox(name) {
+                Some(mailbox) => wanted.push(mailbox),
+                None => drop(unwatched.insert(name.clone(), format!("{} no longer describes this mailbox", site.file))),
+            }
+        }
+        let patience = Patience::default().at_most(longest_wait(plan));
+        let watchers = eyes(site, wanted.into_iter(), patience, &mut Secrets::of(site)).await;
+        Self {
+            watchers,
+            unwatched,
+            ..Self::default()
+        }
+    }
+
+    /// For `check`: every route and every mailbox of the site.
+    pub async fn to_check(site: &Site, clock: Clock) -> Self {
+        let secrets = &mut Secrets::of(site);
+        let world = senders(site.routes.iter(), (clock, Timeouts::default()), secrets).await;
+        let watchers = eyes(site, site.mailboxes.iter(), Patience::default(), secrets).await;
+        Self { watchers, ..world }
+    }
+}
+
+/// A step that takes longer than any probe is waited for would only keep the run from ending.
+fn longest_wait(plan: &Plan) -> Duration {
+    const AT_LEAST: Duration = Duration::from_secs(10);
+    plan.probes
+        .iter()
+        .map(|probe| probe.give_up_after)
+        .max()
+        .unwrap_or_default()
+        .max(AT_LEAST)
+}
+
+/// The secrets of a site, each asked for once: many mailboxes may share one, and a command may take its time.
+struct Secrets {
+    folder: PathBuf,
+    known: Vec<(SecretSource, Result<SecretString, String>)>,
+}
+
+impl Secrets {
+    fn of(site: &Site) -> Self {
+        Self {
+            folder: folder_of(&site.file),
+            known: Vec::new(),
+        }
+    }
+
+    async fn get(&mut self, source: &SecretSource) -> Result<SecretString, String> {
+        if let Some((_, secret)) = self.known.iter().find(|(known, _)| known == source) {
+            return secret.clone();
+        }
+        let secret = secrets::resolve(source, &self.folder, &environment)
+            .await
+            .map_err(|error| error.to_string());
+        self.known.push((source.clone(), secret.clone()));
+        secret
+    }
+}
+
+/// The senders of these routes, each as far as it can be made.
+async fn senders(routes: impl Iterator<Item = &Route>, (clock, timeouts): (Clock, Timeouts), secrets: &mut Secrets) -> World {
+    let mut world = World::default();
+    for route in routes {
+        let conduct = Conduct {
+            clock,
+            host_name: host_name(),
+            connections: route.connections,
+            rate: route.rate,
+            timeouts,
+        };
+        match sender(route, &conduct, secrets).await {
+            Ok(sender) => drop(world.senders.insert(route.name.clone(), sender)),
+            Err(trouble) => drop(world.unsendable.insert(route.name.clone(), format!("{}: {trouble}", route.place))),
+        }
+    }
+    world
+}
+
+async fn sender(route: &Route, conduct: &Conduct, secrets: &mut Secrets) -> Result<Arc<dyn Sender>, String> {
+    match &route.kind {
+        RouteKind::Smtp(smtp) => {
+            let credentials = match &smtp.sign_in {
+                Some(sign_in) => Some(credentials(sign_in, secrets).await?),
+                None => None,
+            };
+            Ok(Arc::new(SmtpSender::new(&smtp.endpoint, credentials, conduct)?))
+        }
+        RouteKind::Mx(mx) => Ok(Arc::new(MxSender::new(mx, conduct)?)),
+    }
+}
+
+async fn credentials(sign_in: &SignIn, secrets: &mut Secrets) -> Result<Credentials, String> {
+    let secret = secrets.get(sign_in.secret()).await?;
+    Ok(match sign_in {
+        SignIn::Password { user, .. } => Credentials::Password {
+            user: user.clone(),
+            password: secret,
+        },
+        SignIn::XOAuth2 { user, .. } => Credentials::XOAuth2 {
+            user: user.clone(),
+            token: secret,
+        },
+    })
+}
+
+/// A mailbox whose secret cannot be had stops nothing: it is blind, and says why.
+async fn eyes<'a>(
+    site: &Site,
+    mailboxes: impl Iterator<Item = &'a Mailbox>,
+    patience: Patience,
+    secrets: &mut Secrets,
+) -> Vec<Box<dyn Watcher>> {
+    let of_sender: BTreeSet<&MailboxName> = site.senders.iter().filter_map(|sender| sender.mailbox.as_ref()).collect();
+    let mut watched = Vec::new();
+    for mailbox in mailboxes {
+        let MailboxAccess::Imap(imap) = &mailbox.access;
+        let secret = secrets.get(imap.sign_in.secret()).await;
+        watched.push(Watched {
+            mailbox: mailbox.clone(),
+            secret,
+            of_sender: of_sender.contains(&mailbox.name),
+        });
+    }
+    let watchers = imap::watchers(watched, patience, Budget::default);
+    watchers.into_iter().map(|watcher| Box::new(watcher) as Box<dyn Watcher>).collect()
+}
+
+/// This machine's name, for EHLO.
+fn host_name() -> String {
+    let read = |path: &str| {
+        std::fs::read_to_string(PathBuf::from(path))
+            .ok()
+            .map(|name| name.trim().to_owned())
+            .filter(|name| !name.is_empty())
+    };
+    read("/proc/sys/kernel/hostname")
+        .or_else(|| read("/etc/hostname"))
+        .unwrap_or_else(|| "localhost".to_owned())
+}

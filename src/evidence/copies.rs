@@ -1,0 +1,130 @@
+//! Copies: which messages are the probe itself, where its tag survived in them, and what was changed.
+
+use super::{
+    Finding, Recognizer, Survived, alterations, authentication, looks,
+    mime::{Entity, Header},
+    shorten,
+};
+use crate::model::{Alteration, AlterationKind, ProbeId};
+
+/// The longest header that is kept with a copy, in octets.
+const LONGEST_KEPT: usize = 64 * 1024;
+/// The most characters that an alteration shows of each side.
+pub(super) const LONGEST_SHOWN: usize = 200;
+
+impl Recognizer {
+    /// The probe that a message is a copy of. An answer, or a forward in words, has an author of its own: the copy's author is our sender, or it has
+    /// kept a field that only the probe itself has.
+    pub(super) fn identity(&self, message: &Entity) -> Option<ProbeId> {
+        let header = &message.header;
+        // A probe answers nothing; a responder that reflects our header says in these fields what it answers.
+        if self.in_fields(header, &["In-Reply-To", "References"]).is_some() {
+            return None;
+        }
+        let own = self.in_fields(header, &["X-Mailflow-Probe", "Message-ID", "Return-Path"]);
+        own.or_else(|| {
+            let probe = self.anywhere(message)?;
+            let sender = self.plan.sender(self.plan.probes.get(self.tags.index(probe)?)?);
+            let is_ours =
+                |address: &String| address.eq_ignore_ascii_case(&sender.address) || address.eq_ignore_ascii_case(&sender.envelope);
+            // A list or gateway that puts itself into `From` keeps the author in one of the others.
+            let authors = ["From", "Sender", "X-Original-From", "Original-From", "X-Original-Sender"];
+            let from_us = authors.iter().any(|name| header.addresses(name).iter().any(is_ours));
+            (from_us && !looks::has_reply_prefix(header) && !looks::is_forward(header)).then_some(probe)
+        })
+    }
+
+    /// The copy of `probe` that `message` is. A filter that puts it into a report of its own, and keeps our header outside, wraps it.
+    pub(super) fn copy(&self, message: &Entity, probe: ProbeId) -> Finding {
+        let mut inside = None;
+        message.each_message(&mut |inner| {
+            if inside.is_none() && self.identity(inner) == Some(probe) {
+                inside = Some(self.finding(inner, probe));
+            }
+        });
+        match inside {
+            Some(mut finding) => {
+                wrap(&mut finding, message);
+                finding
+            }
+            None => self.finding(message, probe),
+        }
+    }
+
+    fn finding(&self, message: &Entity, probe: ProbeId) -> Finding {
+        let original = (self.originals)(probe);
+        Finding::Copy {
+            probe,
+            survived: self.survived(message, probe),
+            alterations: original
+                .map(|original| alterations::compare(&Entity::parse(&original), message))
+                .unwrap_or_default(),
+            authentication: authentication::results(&message.header),
+            header: kept(&message.header),
+        }
+    }
+
+    /// The places where the tag of `probe` still stands.
+    fn survived(&self, message: &Entity, probe: ProbeId) -> Vec<Survived> {
+        let in_field = |name: &str| {
+            message
+                .header
+                .all(name)
+                .any(|field| self.tags.holds(field.raw, probe) || self.tags.holds(field.text().as_bytes(), probe))
+        };
+        let in_text = || {
+            message
+                .leaves()
+                .iter()
+                .filter(|leaf| leaf.media.kind.starts_with("text/"))
+                .any(|leaf| {
+                    let text = leaf.text();
+                    self.tags.holds(text.as_bytes(), probe)
+                        || leaf.media.kind == "text/html" && self.tags.holds(super::decode::html(&text).as_bytes(), probe)
+                })
+        };
+        let places = [
+            (Survived::Header, in_field("X-Mailflow-Probe")),
+            (Survived::MessageId, in_field("Message-ID")),
+            (Survived::Subject, in_field("Subject")),
+            (Survived::Body, in_text()),
+            (Survived::Envelope, in_field("Return-Path")),
+        ];
+        places.into_iter().filter_map(|(place, there)| there.then_some(place)).collect()
+    }
+}
+
+/// Marks a copy as found inside `outer`: what the receiving side says, and the header, are then those of `outer`.
+pub(super) fn wrap(finding: &mut Finding, outer: &Entity) {
+    let Finding::Copy {
+        alterations,
+        authentication,
+        header,
+        ..
+    } = finding
+    else {
+        return;
+    };
+    *authentication = authentication::results(&outer.header);
+    *header = kept(&outer.header);
+    if alterations.iter().all(|alteration| alteration.kind != AlterationKind::Wrapped) {
+        let wrapper = format!(
+            "inside a message from {}: {}",
+            outer.header.text("From"),
+            outer.header.text("Subject")
+        );
+        alterations.push(Alteration {
+            kind: AlterationKind::Wrapped,
+            sent: "a message of its own".to_owned(),
+            arrived: shorten(&wrapper, LONGEST_SHOWN),
+        });
+    }
+}
+
+fn kept(header: &Header) -> String {
+    let raw = header.raw.get(..LONGEST_KEPT.min(header.raw.len())).unwrap_or_default();
+    let mut kept = String::from_utf8_lossy(raw).into_owned();
+    // Three octets of replacement for each invalid one may have made it longer again.
+    kept.truncate(kept.floor_char_boundary(LONGEST_KEPT));
+    kept
+}

@@ -1,0 +1,279 @@
+//! Verdicts that rest on a copy, or on a report that there is one.
+
+#![expect(
+    clippy::format_push_string,
+    reason = "the texts are short, and `write!` would make each line ignore an error that cannot be"
+)]
+
+use super::{Finding, alternatives, interval, listed, meets, quote};
+use crate::model::{Basis, JudgedProbe, Outcome, Placement, SightingRecord, Verdict};
+
+/// When it arrived, with a space before it; empty where that is not known.
+fn when(probe: &JudgedProbe) -> String {
+    probe
+        .latency_ms
+        .map(|latency| format!(", {} after sending", interval(latency, probe.latency_uncertainty_ms)))
+        .unwrap_or_default()
+}
+
+/// `“Junk” of the mailbox billing`, or `the inbox of the mailbox billing`, as far as it is known.
+fn place(probe: &JudgedProbe) -> String {
+    match (&probe.folder, &probe.mailbox) {
+        (Some(folder), Some(mailbox)) => format!("{} of the mailbox {mailbox}", named(folder)),
+        (Some(folder), None) => named(folder),
+        (None, Some(mailbox)) => format!("the mailbox {mailbox}"),
+        (None, None) if probe.members.is_empty() => "its mailbox".to_owned(),
+        (None, None) => "the mailboxes of its members".to_owned(),
+    }
+}
+
+/// A folder's name, as a sentence calls it.
+fn named(folder: &str) -> String {
+    if folder.eq_ignore_ascii_case("INBOX") {
+        "the inbox".to_owned()
+    } else {
+        quote::quoted(folder)
+    }
+}
+
+fn mailbox(probe: &JudgedProbe) -> &str {
+    probe.mailbox.as_ref().map_or(&probe.recipient, |mailbox| mailbox.as_str())
+}
+
+/// The folders through which the best copy went, in the order of their first sight.
+fn folders(probe: &JudgedProbe) -> Vec<&str> {
+    let mut sightings: Vec<&SightingRecord> = probe
+        .sightings
+        .iter()
+        .filter(|sighting| probe.mailbox.as_ref().is_none_or(|mailbox| sighting.mailbox == *mailbox))
+        .collect();
+    sightings.sort_by_key(|sighting| sighting.at);
+    let mut folders: Vec<&str> = Vec::new();
+    for sighting in sightings {
+        if folders.last() != Some(&sighting.folder.as_str()) {
+            folders.push(&sighting.folder);
+        }
+    }
+    folders
+}
+
+/// The folder in which it was seen before the one where it lies.
+pub fn first_folder(probe: &JudgedProbe) -> Option<&str> {
+    let folders = folders(probe);
+    let first = folders.first().copied()?;
+    (probe.folder.as_deref() != Some(first)).then_some(first)
+}
+
+/// A message that came through although it should have been stopped: the one failure that looks like a success.
+pub fn against_expectation(probe: &JudgedProbe) -> Option<Finding> {
+    let arrived = [Verdict::Inbox, Verdict::Folder, Verdict::Delivered];
+    let unwanted = arrived.contains(&probe.verdict)
+        && !matches!(probe.outcome, Outcome::Passed | Outcome::Unknown)
+        && !probe.expected.is_empty()
+        && probe.expected.iter().all(|expected| {
+            !expected.starts_with("folder ") && !arrived.iter().any(|verdict| meets(expected, *verdict, None)) && expected != "partial"
+        });
+    if !unwanted {
+        return None;
+    }
+    let words: Vec<String> = probe.expected.iter().map(|expected| format!("`{expected}`")).collect();
+    let sentence = format!(
+        "It came through into {}{}, instead of {}.",
+        place(probe),
+        when(probe),
+        alternatives(&words)
+    );
+    let closed = probe
+        .expected
+        .iter()
+        .all(|expected| matches!(expected.as_str(), "returned" | "rejected" | "bounced"));
+    let step = if probe.message == "gtube" {
+        format!(
+            "Check that mail by route {} passes the spam filter at all: every filter knows this message.",
+            probe.route
+        )
+    } else if closed {
+        format!(
+            "Look for a catch-all or an alias that takes mail for {}; if it is meant to exist, correct its `expect`.",
+            probe.recipient
+        )
+    } else {
+        format!(
+            "Decide which is right, the mail system or the expectation, and correct the other ({}).",
+            probe.expected_at
+        )
+    };
+    Some(Finding::new(sentence, step))
+}
+
+pub fn inbox(probe: &JudgedProbe) -> Finding {
+    let sentence = if probe.members.is_empty() {
+        format!("It reached {}{}.", place(probe), when(probe))
+    } else {
+        let all = if probe.members.len() == 2 {
+            "Both".to_owned()
+        } else {
+            format!("All {}", probe.members.len())
+        };
+        format!("{all} members have it in the inbox{}.", when(probe))
+    };
+    wrong_place(probe, sentence)
+}
+
+/// For a verdict that is well in itself, but not what was expected.
+fn wrong_place(probe: &JudgedProbe, sentence: String) -> Finding {
+    Finding::new(
+        sentence,
+        format!(
+            "Expected was {}: correct whichever is wrong, the mail system or {}.",
+            alternatives(&probe.expected),
+            probe.expected_at
+        ),
+    )
+}
+
+pub fn folder(probe: &JudgedProbe) -> Finding {
+    let sentence = match first_folder(probe) {
+        Some(first) => format!(
+            "It was seen in {} first and then in {}: a rule or a program signed in there moved it.",
+            named(first),
+            place(probe)
+        ),
+        None => format!("It went into {}{}: a rule files it there.", place(probe), when(probe)),
+    };
+    let folder = probe.folder.as_deref().unwrap_or("that folder");
+    let step = format!(
+        "Look through the rules of {} for the one that files mail like this; if it is right, expect `{{ folder: {folder} }}`.",
+        mailbox(probe)
+    );
+    Finding::new(sentence, step)
+}
+
+pub fn junk(probe: &JudgedProbe) -> Finding {
+    let mut sentence = match first_folder(probe) {
+        Some(first) => {
+            format!(
+                "It was seen in {} first and was then moved to the junk folder {}",
+                named(first),
+                place(probe)
+            )
+        }
+        None => format!("It was delivered into the junk folder {}{}", place(probe), when(probe)),
+    };
+    let failing: Vec<String> = probe
+        .authentication
+        .iter()
+        .filter(|(_, result)| !matches!(result.as_str(), "pass" | "bestguesspass" | "none"))
+        .map(|(method, result)| format!("{method}={result}"))
+        .collect();
+    if failing.is_empty() {
+        sentence.push('.');
+        let step =
+            "Open it there and read in its header which rule or score judged it; fix what that rule found before you touch the rule.";
+        return Finding::new(sentence, step);
+    }
+    sentence.push_str(&format!("; the receiving side says {}.", listed(&failing, 4)));
+    Finding::new(
+        sentence,
+        format!(
+            "Fix {} of the sending domain first: most receivers file as junk what fails there.",
+            listed(&methods(&failing), 4)
+        ),
+    )
+}
+
+fn methods(results: &[String]) -> Vec<String> {
+    results
+        .iter()
+        .map(|result| result.split('=').next().unwrap_or_default().to_uppercase())
+        .collect()
+}
+
+pub fn quarantine(probe: &JudgedProbe) -> Finding {
+    let sentence = if probe.basis == Some(Basis::Trace) {
+        "The provider's trace says that it is held in quarantine.".to_owned()
+    } else {
+        format!("It is held in quarantine, in {}{}.", place(probe), when(probe))
+    };
+    let step = "Read in the quarantine which rule holds it; release it if it is wanted, and fix what that rule found.";
+    Finding::new(sentence, step)
+}
+
+pub fn deleted(probe: &JudgedProbe) -> Finding {
+    let step = "Look for what removes it: a rule of that mailbox, a program signed in there, or a filter that acts after delivery.";
+    let gone = probe
+        .sightings
+        .iter()
+        .filter(|sighting| sighting.placement != Placement::Deleted && sighting.until.is_some());
+    let in_trash = probe
+        .sightings
+        .iter()
+        .any(|sighting| sighting.placement == Placement::Deleted && sighting.until.is_none());
+    let sentence = match gone.max_by_key(|sighting| sighting.at) {
+        Some(sighting) if in_trash => {
+            format!(
+                "It was seen in {} first and was then moved to the deleted items, {}.",
+                named(&sighting.folder),
+                place(probe)
+            )
+        }
+        Some(sighting) => {
+            let seen = named(&sighting.folder);
+            format!(
+                "It was seen in {seen} of the mailbox {}{}, and was gone before the end.",
+                sighting.mailbox,
+                when(probe)
+            )
+        }
+        None => format!("Its only copy lies in the deleted items, {}{}.", place(probe), when(probe)),
+    };
+    Finding::new(sentence, step)
+}
+
+pub fn delivered(probe: &JudgedProbe) -> Finding {
+    let who = match (probe.basis, probe.dsn.as_ref().and_then(|dsn| dsn.reporting_mta.as_deref())) {
+        (Some(Basis::Trace), _) => "The provider's trace".to_owned(),
+        (_, Some(mta)) => mta.to_owned(),
+        (_, None) => "The mail system".to_owned(),
+    };
+    let sentence = format!("{who} reports it as stored; the mailbox is not or cannot be read, so the folder is not known.");
+    Finding::new(
+        sentence,
+        format!(
+            "Give {} a mailbox that can be read (`mailflow check` tells why one cannot), or let `expect` take `delivered`.",
+            probe.recipient
+        ),
+    )
+}
+
+pub fn elsewhere(probe: &JudgedProbe) -> Finding {
+    let recipient = &probe.recipient;
+    let mut places: Vec<String> = Vec::new();
+    for sighting in &probe.sightings {
+        let place = format!("{} of the mailbox {}", named(&sighting.folder), sighting.mailbox);
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    if !places.is_empty() {
+        let sentence = format!(
+            "It was seen only in {}{}, a place that is not meant for {recipient}: a forward or redirect leads there.",
+            listed(&places, 3),
+            when(probe)
+        );
+        let step = format!(
+            "Follow {recipient} through its aliases, forwards and rules; if that place is right, name it as its mailbox in the site."
+        );
+        return Finding::new(sentence, step);
+    }
+    let mta = probe
+        .dsn
+        .as_ref()
+        .and_then(|dsn| dsn.reporting_mta.as_deref())
+        .unwrap_or("The mail system");
+    let sentence = format!("{mta} reports it delivered, but no folder of the mailbox meant has it: it was stored somewhere else.");
+    Finding::new(
+        sentence,
+        format!("Look up in the log of {mta} where it stored this message, and follow {recipient} through its aliases and forwards."),
+    )
+}

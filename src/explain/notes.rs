@@ -1,0 +1,190 @@
+//! What else is noteworthy beside the verdict: unmet requirements and flags, one short sentence each.
+
+use super::{Finding, arrival, listed, quote};
+use crate::model::{AlterationKind, Attempt, DsnAction, Flag, JudgedProbe, MailboxName, RequirementResult, Verdict};
+
+/// Every note, the gravest first.
+pub fn of(probe: &JudgedProbe) -> Vec<Finding> {
+    let unmet = probe
+        .requirements
+        .iter()
+        .filter(|requirement| !requirement.holds)
+        .map(|requirement| unmet(probe, requirement));
+    let mut flags = probe.flags.clone();
+    flags.sort_unstable_by_key(|flag| gravity(*flag));
+    unmet.chain(flags.into_iter().filter_map(|flag| note(probe, flag))).collect()
+}
+
+/// The order in which flags are told.
+fn gravity(flag: Flag) -> u8 {
+    match flag {
+        Flag::Late => 0,
+        Flag::LateUnproven => 1,
+        Flag::Duplicated => 2,
+        Flag::AlsoElsewhere => 3,
+        Flag::Altered => 4,
+        Flag::SettleBlind => 5,
+        Flag::AllowListed => 6,
+        Flag::Moved | Flag::Delayed | Flag::AutoReplied | Flag::Replied | Flag::Internal => 7,
+        Flag::QuarantineUnchecked | Flag::NotSent => 8,
+    }
+}
+
+fn unmet(probe: &JudgedProbe, requirement: &RequirementResult) -> Finding {
+    let RequirementResult { name, evidence, .. } = requirement;
+    let sentence = match evidence {
+        Some(evidence) => format!("The requirement `{name}` does not hold: {}.", evidence.trim().trim_end_matches('.')),
+        None => format!("The requirement `{name}` does not hold."),
+    };
+    let step = if let Some(method) = name.strip_suffix("-pass") {
+        format!(
+            "Fix {} of the sending domain, or find the hop on route {} that breaks it.",
+            method.to_uppercase(),
+            probe.route
+        )
+    } else {
+        format!(
+            "Find the gateway on route {} that makes this change, and decide whether it is meant; if it is, leave out `{name}`.",
+            probe.route
+        )
+    };
+    Finding::new(sentence, step)
+}
+
+fn note(probe: &JudgedProbe, flag: Flag) -> Option<Finding> {
+    Some(match flag {
+        Flag::Late => late(probe),
+        Flag::LateUnproven => Finding::new(
+            "Whether it came in time cannot be told: it came between two looks, and the deadline lies between them too.",
+            "Run it again; if this recurs, the server allows too few looks for so short a `within`.",
+        ),
+        Flag::Duplicated => Finding::new(
+            format!("{} copies were there at once, more than there are mailboxes meant.", probe.copies),
+            "Compare the Received headers of the copies: the hop at which they part sends it twice.",
+        ),
+        Flag::AlsoElsewhere => also_elsewhere(probe),
+        Flag::Altered => altered(probe),
+        Flag::SettleBlind => Finding::without_step(
+            "At the end not every place could be looked at again, so a second copy, a move or a removal may have been missed.",
+        ),
+        Flag::AllowListed => Finding::new(
+            "An allow-list let it through, so its place proves little.",
+            "Measure again from a sender that is on no allow-list.",
+        ),
+        Flag::Moved => return moved(probe),
+        Flag::Delayed => return delayed(probe),
+        Flag::AutoReplied => Finding::without_step("An automatic reply came back."),
+        Flag::Replied => Finding::without_step("A person answered it."),
+        Flag::Internal => Finding::without_step("It was sent from inside and did not pass the inbound edge."),
+        Flag::QuarantineUnchecked if probe.verdict != Verdict::Lost => {
+            Finding::without_step("The site does not say where a quarantine would be, so none was looked at.")
+        }
+        // The verdict's own sentence tells these.
+        Flag::QuarantineUnchecked | Flag::NotSent => return None,
+    })
+}
+
+fn late(probe: &JudgedProbe) -> Finding {
+    if let Some(deferred) = deferrals(probe).last() {
+        return Finding::new(
+            "It came later than `within` allows, because it was put off first.",
+            format!(
+                "Ask whoever runs {} for how long it puts off first contacts, and allow for that in `within`.",
+                quote::host(deferred)
+            ),
+        );
+    }
+    Finding::new(
+        "It came later than `within` allows.",
+        "Compare the times in the Received headers of that copy: the widest gap shows the hop where it waited.",
+    )
+}
+
+fn deferrals(probe: &JudgedProbe) -> impl DoubleEndedIterator<Item = &Attempt> {
+    probe
+        .attempts
+        .iter()
+        .filter(|attempt| attempt.reply.is_transient() && !attempt.reply.ours)
+}
+
+fn also_elsewhere(probe: &JudgedProbe) -> Finding {
+    let meant =
+        |mailbox: &MailboxName| probe.mailbox.as_ref() == Some(mailbox) || probe.members.iter().any(|member| member.mailbox == *mailbox);
+    let mut places: Vec<&str> = probe
+        .sightings
+        .iter()
+        .map(|sighting| &sighting.mailbox)
+        .filter(|mailbox| !meant(mailbox))
+        .map(MailboxName::as_str)
+        .collect();
+    places.sort_unstable();
+    places.dedup();
+    let place = if places.is_empty() {
+        "a mailbox".to_owned()
+    } else {
+        format!("the mailbox {}", listed(&places, 3))
+    };
+    Finding::new(
+        format!("A further copy lies in {place}, which is not meant for it."),
+        format!(
+            "Look for the forward, journal rule or list membership that copies mail for {} there, and whether it is meant.",
+            probe.recipient
+        ),
+    )
+}
+
+fn altered(probe: &JudgedProbe) -> Finding {
+    let changes: Vec<String> = probe
+        .alterations
+        .iter()
+        .map(|alteration| match alteration.kind {
+            AlterationKind::Wrapped => "it came inside another message".to_owned(),
+            AlterationKind::Subject => format!("subject (now {})", quote::quoted(&alteration.arrived)),
+            kind => kind.word().to_owned(),
+        })
+        .collect();
+    if changes.is_empty() {
+        return Finding::without_step("It was changed on the way.");
+    }
+    Finding::without_step(format!("It was changed on the way: {}.", listed(&changes, 4)))
+}
+
+fn moved(probe: &JudgedProbe) -> Option<Finding> {
+    // Folder, junk and deleted items tell the move in their own sentence.
+    if matches!(probe.verdict, Verdict::Folder | Verdict::Junk | Verdict::Deleted) {
+        return None;
+    }
+    Some(Finding::without_step(match arrival::first_folder(probe) {
+        Some(first) => format!("It was seen in {} before.", quote::quoted(first)),
+        None => "It was moved after it had arrived.".to_owned(),
+    }))
+}
+
+fn delayed(probe: &JudgedProbe) -> Option<Finding> {
+    // A refusal that lasted to the end is told by the verdict's own sentence.
+    if probe.verdict == Verdict::Rejected {
+        return None;
+    }
+    let deferred: Vec<&Attempt> = deferrals(probe).collect();
+    if let Some(last) = deferred.last() {
+        let times = if deferred.len() == 1 {
+            "once".to_owned()
+        } else {
+            format!("{} times", deferred.len())
+        };
+        return Some(Finding::without_step(format!(
+            "{} put it off {times}: {}.",
+            quote::host(last),
+            quote::quoted(&last.reply.to_string())
+        )));
+    }
+    let reporter = probe
+        .dsn
+        .as_ref()
+        .filter(|dsn| dsn.action == DsnAction::Delayed)
+        .and_then(|dsn| dsn.reporting_mta.as_deref());
+    Some(Finding::without_step(match reporter {
+        Some(reporter) => format!("{reporter} sent notice that it was delayed."),
+        None => "It was delayed on the way.".to_owned(),
+    }))
+}

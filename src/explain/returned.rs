@@ -1,0 +1,134 @@
+//! Verdicts that rest on a refusal: in the SMTP transaction, by the DNS, or by a notification afterwards.
+
+#![expect(
+    clippy::format_push_string,
+    reason = "the texts are short, and `write!` would make each line ignore an error that cannot be"
+)]
+
+use super::refusal::{Cause, Names, Refusal};
+use super::{Finding, quote, status};
+use crate::model::{Attempt, Dsn, JudgedProbe};
+
+/// What the sentence adds where somebody else receives on purpose.
+fn covered(probe: &JudgedProbe) -> String {
+    probe
+        .covered_by
+        .as_ref()
+        .map(|other| format!(" {other} receives in its stead."))
+        .unwrap_or_default()
+}
+
+fn names<'a>(probe: &'a JudgedProbe, recipient: &'a str, host: &'a str) -> Names<'a> {
+    // A member's mailbox has an owner of its own, whom the site need not name.
+    let owner = probe.owner.as_deref().filter(|_| recipient == probe.recipient);
+    Names {
+        recipient,
+        owner,
+        host,
+        route: &probe.route,
+    }
+}
+
+/// The cause of the refusal with which an attempt ended.
+fn refusal(attempt: &Attempt) -> Refusal<'_> {
+    Refusal {
+        code: attempt.reply.code,
+        status: attempt.reply.enhanced.as_deref(),
+        text: &attempt.reply.text,
+        ours: attempt.reply.ours,
+    }
+}
+
+/// The cause that a notification names.
+fn cause_of(dsn: &Dsn) -> Cause {
+    Refusal {
+        code: None,
+        status: dsn.status.as_deref(),
+        text: dsn.diagnostic.as_deref().unwrap_or_default(),
+        ours: false,
+    }
+    .cause()
+}
+
+/// The words of a refusal, with the meaning of its code where that says more than the words do.
+fn words(cause: Cause, text: &str, code: Option<&str>) -> String {
+    let by_code = matches!(cause, Cause::Policy | Cause::Other) || cause.is_in(code.or_else(|| status::find(text)));
+    if by_code {
+        quote::with_meaning(text, code)
+    } else {
+        quote::quoted(text)
+    }
+}
+
+pub fn rejected(probe: &JudgedProbe) -> Finding {
+    let Some(last) = probe.attempts.last() else {
+        return Finding::new(
+            format!("It was refused; no reply is kept.{}", covered(probe)),
+            format!("Look up {} at this time in the log of the mail system.", probe.recipient),
+        );
+    };
+    let cause = refusal(last).cause();
+    let said = words(cause, &last.reply.to_string(), last.reply.enhanced.as_deref());
+    let host = quote::host(last);
+    let sentence = if last.reply.ours {
+        format!("Nobody took it: {said}.")
+    } else if last.reply.is_transient() {
+        match probe.attempts.len() {
+            1 => format!(
+                "{host} put it off {}, and no time was left to try again: {said}.",
+                quote::stage(last)
+            ),
+            tries => format!("{host} put it off to the end, after {tries} tries {}: {said}.", quote::stage(last)),
+        }
+    } else {
+        format!("{host} refused it {}: {said}.", quote::stage(last))
+    };
+    let step = cause.remedy(names(probe, &probe.recipient, host));
+    Finding::new(format!("{sentence}{}", covered(probe)), step)
+}
+
+pub fn bounced(probe: &JudgedProbe) -> Finding {
+    let taken_by = probe.attempts.last().map_or("The next hop", quote::host);
+    let Some(dsn) = &probe.dsn else {
+        return Finding::new(
+            format!("{taken_by} took it and it was returned afterwards.{}", covered(probe)),
+            format!("Look up {} in the log of {taken_by}.", probe.recipient),
+        );
+    };
+    let reporter = dsn.reporting_mta.as_deref();
+    let speaker = dsn.remote_mta.as_deref().or(reporter).unwrap_or("the mail system");
+    let said = match (&dsn.diagnostic, dsn.status.as_deref()) {
+        (Some(diagnostic), status) => words(cause_of(dsn), diagnostic, status),
+        (None, Some(code)) => quote::with_meaning(code, Some(code)),
+        (None, None) => String::new(),
+    };
+    let who = match reporter {
+        Some(reporter) if reporter != taken_by => format!("then {reporter}"),
+        Some(_) => "then".to_owned(),
+        None => "then the mail system".to_owned(),
+    };
+    let mut sentence = match dsn.remote_mta.as_deref().filter(|remote| reporter != Some(*remote)) {
+        Some(remote) if !said.is_empty() => format!("{taken_by} took it, {who} returned it, because {remote} says: {said}."),
+        _ if said.is_empty() => format!("{taken_by} took it, {who} returned it and gave no reason."),
+        _ => format!("{taken_by} took it, {who} returned it: {said}."),
+    };
+    if dsn.guessed {
+        sentence.push_str(&format!(" That this notice is about this probe is a guess ({}).", dsn.bound_by));
+    }
+    sentence.push_str(&covered(probe));
+    Finding::new(sentence, step_for_dsn(probe, speaker).unwrap_or_default())
+}
+
+/// The next step that a failed notification asks for; `None` without one.
+pub fn step_for_dsn(probe: &JudgedProbe, speaker: &str) -> Option<String> {
+    let dsn = probe.dsn.as_ref()?;
+    let recipient = dsn.recipient.as_deref().unwrap_or(&probe.recipient);
+    Some(cause_of(dsn).remedy(names(probe, recipient, speaker)))
+}
+
+/// The step for an attempt that never got an answer, or a refused sign-in.
+pub fn step_for_attempt(probe: &JudgedProbe, attempt: &Attempt) -> String {
+    refusal(attempt)
+        .cause()
+        .remedy(names(probe, &probe.recipient, quote::host(attempt)))
+}

@@ -1,0 +1,67 @@
+//! Outcomes: whether what was measured is what was expected, or what is known and waived.
+
+use super::{Ledger, record::Held};
+use crate::model::{AlterationKind, Copy, Expectation, Flag, JudgedProbe, Outcome, Recipient, Requirement, RequirementResult, Verdict};
+
+impl Ledger {
+    /// Passed, failed, waived or unknown. `today` of a waiver is the day (UTC) on which the run started.
+    pub(super) fn outcome(&self, judged: &JudgedProbe, expected: &[Expectation], recipient: &Recipient) -> Outcome {
+        let in_time = !judged.flags.contains(&Flag::Late);
+        if is_met(judged, expected) && in_time && judged.requirements.iter().all(|requirement| requirement.holds) {
+            return Outcome::Passed;
+        }
+        if !judged.verdict.is_proven() {
+            return Outcome::Unknown;
+        }
+        let today = self.plan().run.started_at.date_naive();
+        match &recipient.known {
+            Some(waiver) if today <= waiver.until && is_met(judged, &waiver.verdicts) => Outcome::Waived,
+            _ => Outcome::Failed,
+        }
+    }
+
+    /// Each requirement against every one of these copies; none where nothing arrived.
+    pub(super) fn requirements(&self, index: usize, arrived: &[&Held]) -> Vec<RequirementResult> {
+        let result = |requirement: &Requirement| {
+            let evidence = arrived.iter().find_map(|held| against(*requirement, &held.copy));
+            RequirementResult {
+                name: requirement.to_string(),
+                holds: evidence.is_none(),
+                evidence,
+            }
+        };
+        let required = self.probe(index).require.iter().filter(|_| !arrived.is_empty());
+        required.map(result).collect()
+    }
+}
+
+/// Whether the verdict is among `expectations`, or that of every member is. A folder is expected of each member by itself.
+fn is_met(judged: &JudgedProbe, expectations: &[Expectation]) -> bool {
+    let by = |verdict: Verdict, folder: Option<&str>| expectations.iter().any(|expectation| expectation.is_met_by(verdict, folder));
+    if judged.members.is_empty() {
+        return by(judged.verdict, judged.folder.as_deref());
+    }
+    by(judged.verdict, None) || judged.members.iter().all(|member| by(member.verdict, member.folder.as_deref()))
+}
+
+/// What speaks against a requirement in this copy, if anything.
+fn against(requirement: Requirement, copy: &Copy) -> Option<String> {
+    let altered = |kinds: &[AlterationKind]| {
+        let alteration = copy.alterations.iter().find(|alteration| kinds.contains(&alteration.kind))?;
+        Some(format!("sent {:?}, arrived {:?}", alteration.sent, alteration.arrived))
+    };
+    match requirement {
+        Requirement::LinksUnchanged => altered(&[AlterationKind::Links]),
+        Requirement::SubjectUnchanged => altered(&[AlterationKind::Subject]),
+        Requirement::BodyUnchanged => altered(&[AlterationKind::Body, AlterationKind::Links]),
+        Requirement::AttachmentIntact => altered(&[AlterationKind::Attachments]),
+        Requirement::SpfPass | Requirement::DkimPass | Requirement::DmarcPass => {
+            let method = requirement.authentication_method()?;
+            match copy.authentication.get(method).map(String::as_str) {
+                Some("pass") => None,
+                Some(result) => Some(format!("the receiving side says {method}={result}")),
+                None => Some(format!("the receiving side says nothing of {method}")),
+            }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! What is known of one probe: every attempt, copy, notification and answer. What it cannot see: the mailboxes around them.
+
+use crate::model::{Attempt, Copy, Dsn, DsnAction, MailboxName, Placement, Time};
+
+/// What is known of one probe.
+#[derive(Debug, Default)]
+pub(super) struct Record {
+    pub began: Option<Time>,
+    pub attempts: Vec<Try>,
+    /// Whether handing it over has ended.
+    pub over: bool,
+    pub copies: Vec<Held>,
+    pub notifications: Vec<Dsn>,
+    pub auto_replied: bool,
+    pub replied: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Try {
+    pub attempt: Attempt,
+    pub answered: bool,
+}
+
+/// A copy, and whether it is still there.
+#[derive(Debug)]
+pub(super) struct Held {
+    pub copy: Copy,
+    pub gone: Option<Gone>,
+    /// When it was news: first seen, or seen again after it had been gone.
+    pub news: Time,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Gone {
+    pub last_present: Time,
+    pub noticed: Time,
+}
+
+impl Record {
+    /// A copy was seen.
+    pub fn see(&mut self, copy: &Copy) {
+        if let Some(held) = self.copies.iter_mut().find(|held| held.copy.id == copy.id) {
+            // Seen again, perhaps by a process that took up the run: the first bounds hold.
+            if held.gone.take().is_some() {
+                held.news = copy.at;
+            }
+        } else {
+            self.copies.push(Held {
+                copy: copy.clone(),
+                gone: None,
+                news: copy.at,
+            });
+        }
+    }
+
+    /// Whether the next hop took it.
+    pub fn accepted(&self) -> Option<&Attempt> {
+        let last = self.attempts.last().filter(|last| self.over && last.answered);
+        last.map(|last| &last.attempt).filter(|attempt| attempt.reply.is_positive())
+    }
+
+    /// Whether it was refused in the end.
+    pub fn refused(&self) -> bool {
+        let last = self.attempts.last().filter(|last| self.over && last.answered);
+        last.is_some_and(|last| !last.attempt.reply.is_positive())
+    }
+
+    /// Whether it was cut off after the final dot, so that it may have been taken although nobody said so.
+    pub fn cut_off(&self) -> bool {
+        self.attempts.iter().any(|tried| tried.attempt.in_doubt) && self.accepted().is_none()
+    }
+
+    /// Whether nothing ever left, because the mail system could not be talked to.
+    pub fn unreachable(&self) -> bool {
+        self.over && !self.cut_off() && self.attempts.last().is_some_and(|last| !last.answered)
+    }
+
+    /// Whether something came of it that proves that it did leave.
+    pub fn has_traces(&self) -> bool {
+        !self.copies.is_empty() || !self.notifications.is_empty()
+    }
+
+    /// Whether it had to wait on its way.
+    pub fn is_delayed(&self) -> bool {
+        let deferred = |tried: &Try| tried.answered && tried.attempt.reply.is_transient();
+        self.attempts.iter().any(deferred) || self.notifications.iter().any(|dsn| dsn.action == DsnAction::Delayed)
+    }
+}
+
+impl Held {
+    /// Whether both were certainly there at one moment.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let end = |held: &Self| held.gone.map_or(Time::MAX_UTC, |gone| gone.last_present);
+        self.copy.at <= end(other) && other.copy.at <= end(self)
+    }
+
+    pub fn mailbox(&self) -> &MailboxName {
+        &self.copy.id.mailbox
+    }
+
+    pub fn placement(&self) -> Placement {
+        self.copy.placement
+    }
+}

@@ -1,0 +1,220 @@
+//! The evidence of one probe, line by line: what was expected and measured, each reply, each notification, each place it was seen in.
+//! Terminal and JUnit show the same lines.
+
+#![expect(
+    clippy::format_push_string,
+    reason = "the texts are short, and `write!` would make each line ignore an error that cannot be"
+)]
+
+use crate::explain::{alternatives, interval};
+use crate::model::{Attempt, Dsn, DsnAction, Flag, JudgedProbe, Member, SightingRecord, Time, Tls};
+
+/// How many attempts, sightings and members are shown one by one.
+const SHOWN: usize = 8;
+
+/// The evidence of `probe`: labels and texts. A label is empty where the line goes on with the one before. The texts hold what servers
+/// said, unescaped.
+pub fn lines(probe: &JudgedProbe) -> Vec<(&'static str, String)> {
+    let mut lines = vec![("expected", expected(probe)), ("measured", measured(probe))];
+    let day = probe.sent_at;
+    push_some(&mut lines, "attempt", &repeated(&probe.attempts), "attempts", |attempts| {
+        attempt_line(attempts, day)
+    });
+    push_some(&mut lines, "seen", &probe.sightings, "sightings", |sighting| {
+        sighting_line(sighting, day)
+    });
+    push_some(&mut lines, "members", &probe.members, "members", member_line);
+    if let Some(dsn) = &probe.dsn {
+        dsn_lines(dsn, day, &mut lines);
+    }
+    if !probe.authentication.is_empty() {
+        let results: Vec<String> = probe
+            .authentication
+            .iter()
+            .map(|(method, result)| format!("{method}={result}"))
+            .collect();
+        lines.push(("checked", results.join(" ")));
+    }
+    push_some(&mut lines, "changed", &probe.alterations, "changes", |alteration| {
+        format!("{}: “{}” became “{}”", alteration.kind.word(), alteration.sent, alteration.arrived)
+    });
+    for requirement in probe.requirements.iter().filter(|requirement| !requirement.holds) {
+        let against = requirement.evidence.as_deref().unwrap_or("it does not hold");
+        lines.push(("required", format!("{}: {against}", requirement.name)));
+    }
+    if let Some(reason) = probe
+        .reason
+        .as_ref()
+        .filter(|reason| !probe.explanation.contains(reason.trim_end_matches('.')))
+    {
+        lines.push(("reason", reason.clone()));
+    }
+    lines.push(("Message-ID", probe.message_id.clone()));
+    if let Some(owner) = &probe.owner {
+        lines.push(("owner", owner.clone()));
+    }
+    if let Some(covered_by) = &probe.covered_by {
+        lines.push(("covered by", covered_by.clone()));
+    }
+    lines
+}
+
+/// What was expected, and where that is said.
+pub fn expected(probe: &JudgedProbe) -> String {
+    let expected = alternatives(&probe.expected);
+    if probe.expected_at.file.is_empty() {
+        expected
+    } else {
+        format!("{expected}  ({})", probe.expected_at)
+    }
+}
+
+/// What was measured, in a few words.
+pub fn measured(probe: &JudgedProbe) -> String {
+    let mut text = probe.verdict.word().to_owned();
+    for flag in &probe.flags {
+        text.push_str(", ");
+        text.push_str(flag.word());
+    }
+    if let (Some(mailbox), Some(folder)) = (&probe.mailbox, &probe.folder) {
+        text.push_str(&format!(": {folder} of {mailbox}"));
+    }
+    if let Some(latency) = probe.latency_ms {
+        text.push_str(&format!(", {} after sending", interval(latency, probe.latency_uncertainty_ms)));
+    }
+    if probe.flags.contains(&Flag::Duplicated) {
+        text.push_str(&format!(", {} copies at once", probe.copies));
+    }
+    text
+}
+
+/// The first and the last of many, with the number of those between.
+fn push_some<T>(lines: &mut Vec<(&'static str, String)>, label: &'static str, items: &[T], noun: &str, line: impl Fn(&T) -> String) {
+    let skipped = if items.len() > SHOWN { 1..items.len() - (SHOWN - 1) } else { 0..0 };
+    let mut label = label;
+    for (index, item) in items.iter().enumerate() {
+        if skipped.contains(&index) {
+            if index == skipped.start {
+                lines.push(("", format!("… {} more {noun} …", skipped.len())));
+            }
+            continue;
+        }
+        lines.push((std::mem::take(&mut label), line(item)));
+    }
+}
+
+/// Attempts that ended alike, one after the other.
+fn repeated(attempts: &[Attempt]) -> Vec<&[Attempt]> {
+    let alike =
+        |a: &Attempt, b: &Attempt| (&a.host, &a.tls, &a.reply, &a.stage, a.in_doubt) == (&b.host, &b.tls, &b.reply, &b.stage, b.in_doubt);
+    attempts.chunk_by(alike).collect()
+}
+
+fn attempt_line(attempts: &[Attempt], day: Option<Time>) -> String {
+    let [attempt, rest @ ..] = attempts else { return String::new() };
+    let mut text = clock(attempt.ended_at, day);
+    if let Some(last) = rest.last() {
+        text.push_str(&format!("–{}, {} times", clock(last.ended_at, day), attempts.len()));
+    }
+    text.push_str(&format!("  {}", attempt.host));
+    // Where nobody was talked to, TLS is no question.
+    if attempt.reply.code.is_some() && !attempt.reply.ours {
+        text.push_str(&format!(", {}", tls(attempt.tls.as_ref())));
+    }
+    let whose = if attempt.reply.ours { " (our words)" } else { "" };
+    text.push_str(&format!(", {}: {}{whose}", attempt.stage, attempt.reply));
+    if attempt.in_doubt {
+        text.push_str(" (cut off after the final dot)");
+    }
+    text
+}
+
+fn tls(tls: Option<&Tls>) -> String {
+    match tls {
+        None => "in the clear".to_owned(),
+        Some(Tls {
+            version,
+            certificate: Ok(()),
+            ..
+        }) => version.clone(),
+        Some(Tls {
+            version,
+            certificate: Err(why),
+            ..
+        }) => format!("{version}, certificate does not hold ({why})"),
+    }
+}
+
+fn sighting_line(sighting: &SightingRecord, day: Option<Time>) -> String {
+    let SightingRecord {
+        mailbox,
+        folder,
+        placement,
+        after,
+        at,
+        until,
+        ..
+    } = sighting;
+    let mut text = format!("{}–{}  {folder} of {mailbox}", clock(*after, day), clock(*at, day));
+    if !folder.eq_ignore_ascii_case(placement.word()) {
+        text.push_str(&format!(" ({placement})"));
+    }
+    if let Some(until) = until {
+        text.push_str(&format!(", gone {}", clock(*until, day)));
+    }
+    text
+}
+
+/// One member of a group, in a line.
+fn member_line(member: &Member) -> String {
+    let mut text = format!("{}: {}", member.mailbox, member.verdict);
+    for flag in &member.flags {
+        text.push_str(", ");
+        text.push_str(flag.word());
+    }
+    if let Some(folder) = &member.folder {
+        text.push_str(&format!(" in {folder}"));
+    }
+    if let Some(latency) = member.latency_ms {
+        text.push_str(&format!(", {}", interval(latency, member.latency_uncertainty_ms)));
+    }
+    if let Some(reason) = &member.reason {
+        text.push_str(&format!(" ({reason})"));
+    }
+    text
+}
+
+fn dsn_lines(dsn: &Dsn, day: Option<Time>, lines: &mut Vec<(&'static str, String)>) {
+    let action = match dsn.action {
+        DsnAction::Failed => "failed",
+        DsnAction::Delayed => "delayed",
+        DsnAction::Delivered => "delivered",
+        DsnAction::Relayed => "relayed",
+        DsnAction::Expanded => "expanded",
+    };
+    let mut text = format!("{}  {action}", clock(dsn.at, day));
+    for (label, value) in [
+        (" ", &dsn.status),
+        (" for ", &dsn.recipient),
+        (", reported by ", &dsn.reporting_mta),
+        (" in the words of ", &dsn.remote_mta),
+    ] {
+        if let Some(value) = value {
+            text.push_str(label);
+            text.push_str(value);
+        }
+    }
+    lines.push(("notice", text));
+    if let Some(diagnostic) = &dsn.diagnostic {
+        lines.push(("", diagnostic.clone()));
+    }
+    let guessed = if dsn.guessed { ", which is a guess" } else { "" };
+    lines.push(("", format!("found in {}, bound by {}{guessed}", dsn.mailbox, dsn.bound_by)));
+}
+
+/// The time of day in UTC, with the date where it is another day's.
+fn clock(time: Time, day: Option<Time>) -> String {
+    let same_day = day.is_some_and(|day| day.date_naive() == time.date_naive());
+    time.format(if same_day { "%H:%M:%S%.3f" } else { "%Y-%m-%d %H:%M:%S%.3f" })
+        .to_string()
+}

@@ -1,0 +1,78 @@
+//! Every shipped scenario runs unchanged on the embedded mail world, by the real binary.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
+
+use mailflow::{
+    model::{Judged, Outcome, Verdict},
+    report::read_json,
+};
+use std::{fs, path::PathBuf, process::Command, thread};
+
+/// The recipients for whom a healthy mail system does the same by every route.
+const HEALTHY: &str = "recipient:ok@*";
+
+fn run(scenario: &PathBuf, only: Option<&str>) -> (Option<i32>, Judged, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let report = folder.path().join("report.json");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_mailflow"));
+    command
+        .arg("demo")
+        .arg(scenario)
+        .arg("--report")
+        .arg(format!("json={}", report.display()));
+    command.args(only.into_iter().flat_map(|only| ["--only", only]));
+    let output = command.output().unwrap();
+    let told = format!(
+        "{}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let report = fs::read(&report).unwrap_or_else(|error| panic!("{}: no report ({error})\n{told}", scenario.display()));
+    (output.status.code(), read_json(&report).unwrap(), told)
+}
+
+#[test]
+fn each_shipped_scenario_runs_on_the_post_office() {
+    let files = fs::read_dir("scenarios").unwrap().map(|entry| entry.unwrap().path());
+    let scenarios: Vec<PathBuf> = files
+        .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
+        .collect();
+    assert!(scenarios.len() >= 3, "{scenarios:?}");
+    thread::scope(|scope| {
+        for scenario in &scenarios {
+            scope.spawn(move || {
+                let (code, judged, told) = run(scenario, Some(HEALTHY));
+                assert!(!judged.probes.is_empty(), "{told}");
+                assert!(
+                    judged
+                        .probes
+                        .iter()
+                        .all(|probe| probe.verdict != Verdict::Unknown && probe.verdict != Verdict::Lost),
+                    "{told}"
+                );
+                // The new gateway of this world tags subjects, and that is what a migration must find.
+                let differs = |route: &str| {
+                    judged
+                        .probes
+                        .iter()
+                        .filter(|probe| probe.route == route)
+                        .any(|probe| probe.outcome == Outcome::Failed)
+                };
+                if scenario.ends_with("gateway-migration.yaml") {
+                    assert_eq!((code, differs("new-gateway")), (Some(1), true), "{told}");
+                } else {
+                    assert_eq!(code, Some(0), "{}\n{told}", scenario.display());
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn the_demo_shows_every_verdict_but_pending() {
+    let (code, judged, told) = run(&PathBuf::from("scenarios/demo.yaml"), None);
+    for verdict in Verdict::ALL.into_iter().filter(|verdict| *verdict != Verdict::Pending) {
+        assert!(judged.summary.verdicts.contains_key(&verdict), "no probe came to {verdict}\n{told}");
+    }
+    assert_eq!(code, Some(1), "a scenario that is named is judged as any other");
+}
