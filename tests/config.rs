@@ -152,8 +152,10 @@ fn shipped_schemas_are_those_of_this_version() {
         (FileKind::Site, "examples/site.schema.json"),
         (FileKind::Scenario, "scenarios/scenario.schema.json"),
     ] {
-        let shown = serde_json::to_string_pretty(&schema(kind)).unwrap() + "\n";
-        if fs::read_to_string(path).unwrap_or_default() != shown {
+        let shipped = fs::read_to_string(path).unwrap_or_default();
+        // Compared as values: the order of the keys is serde_json's, and other crates may change it.
+        if serde_json::from_str::<serde_json::Value>(&shipped).ok() != Some(schema(kind)) {
+            let shown = serde_json::to_string_pretty(&schema(kind)).unwrap() + "\n";
             let beside = Path::new(env!("CARGO_TARGET_TMPDIR")).join(Path::new(path).file_name().unwrap());
             fs::write(&beside, shown).unwrap();
             panic!("{path} is not what `mailflow schema` prints; copy {}", beside.display());
