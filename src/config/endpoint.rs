@@ -161,7 +161,11 @@ fn parse_url(protocol: &Protocol, url: &str) -> Result<Parsed, (String, Option<S
         None => None,
         Some(text) => match text.parse::<u16>() {
             Ok(port) if port > 0 && text.bytes().all(|byte| byte.is_ascii_digit()) => Some(port),
-            _ => return Err((format!("expected a port from 1 to 65535, found {}", quoted(text)), None)),
+            // What is no number may be a password whose `@` is missing.
+            _ if text.bytes().all(|byte| byte.is_ascii_digit()) => {
+                return Err((format!("expected a port from 1 to 65535, found {}", quoted(text)), None));
+            }
+            _ => return Err(("expected a port from 1 to 65535 behind the host".into(), None)),
         },
     };
     let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);

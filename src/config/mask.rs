@@ -101,19 +101,49 @@ fn is_suspect(word: &str) -> bool {
     is_sensitive(word) || ["passw", "secret", "token", "credential"].iter().any(|part| lower.contains(part))
 }
 
-/// `text` with what stands between `://` and the last `@` masked.
+/// `text` with the user part of every URL masked.
 pub(super) fn without_userinfo(text: &str) -> String {
-    match userinfo(text) {
-        Some(span) => format!("{}{MASK}{}", &text[..span.start], &text[span.end..]),
-        None => text.to_owned(),
-    }
+    let (masks, source) = (Masks::from_spans(userinfo(text)), Source::new(text));
+    masks.apply(&source, &(0..text.len()), &(0..0)).0
 }
 
-/// The user part of a URL: a password may hold any character, so it ends at the last `@`.
-fn userinfo(text: &str) -> Option<Span> {
+/// The user parts of the URLs in one value. A password may hold any character, so that one ends at the last `@`.
+fn userinfo(text: &str) -> Vec<Span> {
+    let whole = text.find("://").and_then(|start| Some(start + 3..text.rfind('@')?));
+    whole
+        .into_iter()
+        .chain(no_port(text))
+        .chain(runs_with_userinfo(text))
+        .filter(|span| span.start < span.end)
+        .collect()
+}
+
+/// What stands where a URL's port would and is none: without its `@`, a password looks like that.
+fn no_port(text: &str) -> Option<Span> {
     let start = text.find("://")? + 3;
-    let end = text.rfind('@')?;
-    (start < end).then_some(start..end)
+    let rest = text.get(start..).filter(|rest| !rest.contains('@'))?;
+    let colon = start + rest.find(':').filter(|_| !rest.starts_with('['))? + 1;
+    let end = text[colon..]
+        .find(['/', ' ', '"', '\''])
+        .map_or(text.len(), |length| colon + length);
+    (!text[colon..end].bytes().all(|byte| byte.is_ascii_digit())).then_some(colon..end)
+}
+
+/// What follows a suspect word within a key: without a blank behind its colon, a secret is part of the key.
+pub(super) fn after_word(key: &str) -> Option<usize> {
+    suspect_word(key).map(|word| word.end).filter(|end| *end < key.len())
+}
+
+/// The same in any text, where slashes and quotes may be misplaced: what has a colon and then an `@` without a blank between.
+fn runs_with_userinfo(text: &str) -> impl Iterator<Item = Span> + '_ {
+    let mut next = 0;
+    text.split_inclusive(char::is_whitespace).filter_map(move |run| {
+        let start = next;
+        next += run.len();
+        let end = run.rfind('@').filter(|end| run[..*end].contains(':'))?;
+        let behind = run.find("://").map_or(0, |at| at + 3);
+        Some(start + behind.min(end)..start + end)
+    })
 }
 
 /// The masks of a file that could not be parsed: from a suspect word to the end of its line, and on while it may continue.
@@ -126,6 +156,11 @@ pub(super) fn of_text(source: &Source<'_>) -> Masks {
         let line = source.line(number);
         let text = source.slice(&line);
         let indentation = text.len() - text.trim_start().len();
+        masks.extend(
+            userinfo(text)
+                .into_iter()
+                .map(|span| line.start + span.start..line.start + span.end),
+        );
         let is_deeper = |column| indentation > column || text[..indentation].contains('\t');
         if beneath.is_some_and(|column| is_deeper(column) || !is_entry(text)) {
             masks.push(line.start + indentation..line.end);
@@ -149,17 +184,23 @@ pub(super) fn of_text(source: &Source<'_>) -> Masks {
             }
             masks.push(line.start + from..line.end);
             beneath = Some(word.start);
-        } else if let Some(span) = userinfo(text) {
-            masks.push(line.start + span.start..line.start + span.end);
+        } else if has_split_word(text) {
+            masks.push(line.start + indentation..line.end);
         }
     }
     Masks::from_spans(masks)
 }
 
+/// Whether punctuation that slipped into it splits a suspect word.
+fn has_split_word(text: &str) -> bool {
+    let whole = text.replace(|character: char| character.is_ascii_punctuation() && character != '_', "");
+    suspect_word(text).is_none() && suspect_word(&whole).is_some()
+}
+
 /// Whether a line begins something of its own: an entry of a mapping or a list, a comment, a document.
 fn is_entry(text: &str) -> bool {
-    let text = text.trim_start();
-    let begins = text.starts_with(['#']) || text.starts_with("- ") || text.starts_with("---");
+    let text = text.trim_start_matches([' ', '-']);
+    let begins = text.starts_with('#') || text.starts_with('{') && text.contains(':');
     begins
         || words(text)
             .next()
@@ -191,7 +232,7 @@ pub(super) fn of_tree(source: &Source<'_>, root: &Node) -> Masks {
         scalars: Vec::new(),
     };
     walk.node(root);
-    walk.comments();
+    walk.lines();
     Masks::from_spans(walk.masks)
 }
 
@@ -207,6 +248,11 @@ impl Walk<'_> {
             Kind::Map(entries) => {
                 for (key, value) in entries {
                     self.scalars.push(key.span.clone());
+                    let from = after_word(self.source.slice(&key.span));
+                    self.masks.extend(from.map(|from| key.span.start + from..key.span.end));
+                    if is_suspect(&key.text) && value.is_empty() {
+                        self.missing(key, value);
+                    }
                     if is_sensitive(&key.text) {
                         self.secret(key, value);
                     } else {
@@ -218,9 +264,9 @@ impl Walk<'_> {
             _ => {
                 self.scalars.push(node.span.clone());
                 let text = self.source.slice(&node.span);
-                if let Some(span) = userinfo(text) {
-                    self.masks.push(node.span.start + span.start..node.span.start + span.end);
-                }
+                let start = node.span.start;
+                self.masks
+                    .extend(userinfo(text).into_iter().map(|span| start + span.start..start + span.end));
                 if let Some(from) = after_assignment(text) {
                     self.masks.push(node.span.start + from..node.span.end);
                 }
@@ -261,6 +307,21 @@ impl Walk<'_> {
         }
     }
 
+    /// A secret's key without a value: after a slip such as `password:, hunter2` it stands in what follows, on the line or in lines that are no entries.
+    fn missing(&mut self, key: &Key, value: &Node) {
+        let mut number = self.source.line_of(key.span.end.max(value.span.end));
+        self.gap(key.span.end..self.source.line(number).end);
+        loop {
+            number += 1;
+            let line = self.source.line(number);
+            let text = self.source.slice(&line).trim_start();
+            if number >= self.source.lines() || !(text.is_empty() || text.starts_with(['#', ':'])) {
+                break;
+            }
+            self.masks.push(line);
+        }
+    }
+
     fn gap(&mut self, gap: Span) {
         let is_punctuation = |character: char| character.is_whitespace() || ":{}[],-\"'".contains(character);
         let text = self.source.slice(&gap);
@@ -277,27 +338,31 @@ impl Walk<'_> {
             return end;
         }
         let rest = self.source.slice(&(end..line.end));
-        end + rest.find([',', '}', ']']).or_else(|| rest.find(" #")).unwrap_or(rest.len())
+        end + rest.find([',', '}', ']']).unwrap_or(rest.len())
     }
 
-    /// In comments, what follows a suspect word and a colon or an equals sign.
-    fn comments(&mut self) {
+    /// What the tree does not know: user parts anywhere, and in comments what follows a suspect word and a colon or an equals sign.
+    fn lines(&mut self) {
         self.scalars.sort_by_key(|span| span.start);
         for number in 0..self.source.lines() {
             let line = self.source.line(number);
             let text = self.source.slice(&line);
-            let start = text
-                .match_indices('#')
-                .map(|(at, _)| line.start + at)
-                .find(|&at| !self.is_in_scalar(at));
-            if let Some(start) = start {
-                let comment = self.source.slice(&(start..line.end));
-                if let Some(from) = after_assignment(comment) {
-                    self.masks.push(start + from..line.end);
-                }
-                if let Some(span) = userinfo(comment) {
-                    self.masks.push(start + span.start..start + span.end);
-                }
+            self.masks
+                .extend(runs_with_userinfo(text).map(|span| line.start + span.start..line.start + span.end));
+            if has_split_word(text) {
+                self.masks.push(line.clone());
+            }
+            // The names of anchors, aliases and tags are no scalars.
+            let word = words(text).find(|word| is_suspect(&text[word.clone()]) && !self.is_in_scalar(line.start + word.start));
+            let is_comment = |at: usize| text[..at].contains('#');
+            self.masks.extend(
+                word.filter(|word| !is_comment(word.start))
+                    .map(|word| line.start + word.end..line.end),
+            );
+            let comment = text.match_indices('#').find(|(at, _)| !self.is_in_scalar(line.start + at));
+            if let Some((start, _)) = comment {
+                self.masks
+                    .extend(after_assignment(&text[start..]).map(|from| line.start + start + from..line.end));
             }
         }
     }

@@ -97,6 +97,14 @@ pub(super) fn quoted(text: &str) -> String {
     format!("`{}`", shown(text))
 }
 
+/// The same for a key, which may hold a secret behind a word that announces one.
+pub(super) fn quoted_key(key: &str) -> String {
+    match super::mask::after_word(key) {
+        Some(end) => format!("`{}***`", shown(&key[..end])),
+        None => quoted(key),
+    }
+}
+
 /// The same without backticks.
 pub(super) fn shown(text: &str) -> String {
     let mut safe = String::new();

@@ -1,8 +1,9 @@
 //! Site and scenario files: from text to the model's values, with every mistake shown where it stands.
 //!
-//! A text goes through four steps: `source` knows its lines, `tree` parses the YAML with positions, the shapes (`shapes`, `scenario`) read
-//! the tree and note what is unknown, missing or of the wrong kind, and the builders (`site`, `scenario`, `fit`) resolve names and fill in
-//! defaults. Mistakes do not stop a step, so that a file's mistakes come all at once. Whatever a message shows is masked (`mask`).
+//! A text goes through four steps: `source` knows its lines, `tree` parses the YAML with positions, the shapes (`shapes`, `choices`, `scenario`)
+//! read the tree and note what is unknown, missing or of the wrong kind, and the builders (`site`, `routes`, `mailboxes`, `recipients`, `scenario`,
+//! `fit`) resolve names and fill in defaults. Mistakes do not stop a step, so that a file's mistakes come all at once. Whatever a message shows
+//! is masked (`mask`).
 //!
 //! What it cannot see: whether hosts exist, logins work and folders are there. `mailflow check` asks the servers.
 

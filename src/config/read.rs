@@ -4,7 +4,7 @@
 //! and the schema that editors use, so that none of them can say something else than the others.
 
 use super::{
-    mistakes::{Mistakes, nearest, quoted, suggestion},
+    mistakes::{Mistakes, nearest, quoted_key, suggestion},
     source::Span,
     tree::{Kind, Node},
 };
@@ -78,7 +78,7 @@ impl<T: Read> Read for Named<T> {
             return unexpected(node, "a mapping of names", mistakes);
         };
         let mut named = Vec::with_capacity(entries.len());
-        for (key, value) in entries.iter().filter(|(key, _)| !key.repeated) {
+        for (key, value) in entries.iter().filter(|(key, _)| !key.ignored) {
             if key.text.trim().is_empty() {
                 mistakes.note(key.span.clone(), "a name is missing before the colon");
             }
@@ -166,19 +166,23 @@ impl<T: Read> Read for Box<T> {
 pub(super) fn check_keys(node: &Node, what: &str, known: &[&str], required: &[&str], one_of: &[&str], mistakes: &mut Mistakes) {
     let Kind::Map(entries) = &node.kind else { return };
     let mut meant = Vec::new();
-    for (key, _) in entries
+    for (key, value) in entries
         .iter()
-        .filter(|(key, _)| !known.contains(&key.text.as_str()) && !key.repeated)
+        .filter(|(key, _)| !known.contains(&key.text.as_str()) && !key.ignored)
     {
-        let title = format!("{what} has no key {}", quoted(&key.text));
-        if mistakes.is_full() {
-            mistakes.note(key.span.clone(), title);
-            continue;
-        }
-        mistakes
-            .note(key.span.clone(), title)
-            .help_if(suggestion(&key.text, known.iter().copied()));
-        meant.extend(nearest(&key.text, known));
+        let near = if mistakes.is_full() { None } else { nearest(&key.text, known) };
+        // A word without a value may be one that slipped out of another key's place, a secret's even.
+        let title = match value.kind {
+            Kind::Nothing if near.is_none() => format!("{what} has no such key, and nothing stands behind it"),
+            _ => format!("{what} has no key {}", quoted_key(&key.text)),
+        };
+        let help = if mistakes.is_full() {
+            None
+        } else {
+            suggestion(&key.text, known.iter().copied())
+        };
+        mistakes.note(key.span.clone(), title).help_if(help);
+        meant.extend(near);
     }
     // A misspelled key is one mistake, not a missing one as well.
     for missing in required.iter().filter(|key| node.get(key).is_none() && !meant.contains(key)) {
@@ -187,7 +191,7 @@ pub(super) fn check_keys(node: &Node, what: &str, known: &[&str], required: &[&s
     let one_is_meant = meant.iter().any(|key| one_of.contains(key));
     let chosen: Vec<_> = entries
         .iter()
-        .filter(|(key, _)| one_of.contains(&key.text.as_str()) && !key.repeated)
+        .filter(|(key, _)| one_of.contains(&key.text.as_str()) && !key.ignored)
         .collect();
     let choice = || one_of.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
     match chosen.as_slice() {

@@ -5,7 +5,7 @@
 
 use super::{
     mask::is_sensitive,
-    mistakes::{Mistakes, quoted},
+    mistakes::{Mistakes, quoted_key},
     source::{Source, Span},
 };
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -56,8 +56,18 @@ pub(super) struct Key {
     pub(super) text: String,
     /// Where it is written.
     pub(super) span: Span,
-    /// Whether the mapping has this key before: nothing is read from it, but its value may be a secret.
-    pub(super) repeated: bool,
+    /// Whether nothing is read from it, because the mapping has this key before, or it is no key. Its value may still be a secret.
+    pub(super) ignored: bool,
+}
+
+impl Key {
+    fn ignored(span: Span) -> Self {
+        Self {
+            text: String::new(),
+            span,
+            ignored: true,
+        }
+    }
 }
 
 impl Node {
@@ -68,6 +78,11 @@ impl Node {
             Kind::List(entries) if self.span.is_empty() => entries.first().map_or(self.span.clone(), Node::caret),
             _ => self.span.clone(),
         }
+    }
+
+    /// Whether there is no value, or an empty text.
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(&self.kind, Kind::Nothing) || matches!(&self.kind, Kind::Text(text) if text.trim().is_empty())
     }
 
     /// The kind in words, for "expected …, found …".
@@ -332,32 +347,36 @@ impl Conversion<'_, '_> {
         for (key, value) in raw {
             let span = span(self.source, key.defined);
             let text = match key.value {
-                Raw::Text(text) => text,
                 Raw::List(_) | Raw::Map(_) => {
-                    self.mistakes.note(span, "a key is one word, not a list or a mapping");
+                    self.mistakes.note(span.clone(), "a key is one word, not a list or a mapping");
+                    // Nothing is read from it, but it may hold secrets, and so may its value.
+                    for node in [self.node(key), self.node(value)] {
+                        entries.push((Key::ignored(span.clone()), node));
+                    }
                     continue;
                 }
+                Raw::Text(text) => text,
                 _ => self.source.slice(&span).to_owned(),
             };
             if let Some(line) = seen.get(&text) {
                 let title = if self.secret {
                     "a key stands twice in this mapping".to_owned()
                 } else {
-                    format!("the key {} stands twice in this mapping", quoted(&text))
+                    format!("the key {} stands twice in this mapping", quoted_key(&text))
                 };
                 self.mistakes
                     .note(span.clone(), title)
                     .label(format!("the first is in line {line}"));
             }
-            let repeated = seen.contains_key(&text);
-            if !repeated {
+            let ignored = seen.contains_key(&text);
+            if !ignored {
                 seen.insert(text.clone(), self.source.line_number(span.start));
             }
             let outside = self.secret;
             self.secret |= is_sensitive(&text);
             let value = self.node(value);
             self.secret = outside;
-            entries.push((Key { text, span, repeated }, value));
+            entries.push((Key { text, span, ignored }, value));
         }
         entries
     }
