@@ -305,7 +305,7 @@ async fn a_refused_login_is_told_in_the_servers_words_without_the_secret() {
         desk.until_new().await;
     }
     let heard = desk.stop().await;
-    let refused = "the server refuses the login of billing@contoso.example: [AUTHENTICATIONFAILED] *** (***) is wrong [31m";
+    let refused = "the server refuses the login of billing@contoso.example: [AUTHENTICATIONFAILED] [secret] ([secret]) is wrong[31m";
     assert_eq!(reasons(&heard), [refused, refused]);
     assert!(
         !heard
