@@ -1,14 +1,15 @@
 //! Takes secrets out of what servers say: some echo the line that they refuse, credentials and all.
 
+use data_encoding::{BASE64, HEXLOWER};
 use secrecy::{ExposeSecret, SecretString};
-use std::{collections::HashSet, fmt};
+use std::{collections::HashSet, fmt, fmt::Write};
 
 /// A secret is found by any run of so many of its bytes, so that an echo that was cut off is found too.
 const WINDOW: usize = 8;
 /// What stands in its place.
 const MASK: &str = "[secret]";
 
-/// Knows the secrets of a route or a mailbox, in every form in which they go over the wire.
+/// Knows secrets in every form in which they go over the wire, and in those that a server might show them in.
 #[derive(Default)]
 pub struct Scrubber {
     windows: HashSet<[u8; WINDOW]>,
@@ -17,27 +18,43 @@ pub struct Scrubber {
 }
 
 impl Scrubber {
-    /// One that takes out these.
-    pub fn new(secrets: &[SecretString]) -> Self {
-        let mut scrubber = Self {
-            windows: HashSet::new(),
-            short: Vec::new(),
-        };
-        for secret in secrets {
+    /// One that takes out the secret with which `user` signs in.
+    pub fn new(user: &str, secret: &SecretString) -> Self {
+        let mut scrubber = Self::default();
+        scrubber.add(user, secret);
+        scrubber
+    }
+
+    /// Takes out the secret with which `user` signs in, too.
+    pub fn add(&mut self, user: &str, secret: &SecretString) {
+        let secret = secret.expose_secret();
+        for form in forms(user, secret) {
             // Servers that echo a line may have changed its case.
-            let lower = secret.expose_secret().to_ascii_lowercase();
+            let lower = form.to_ascii_lowercase();
             if lower.len() >= WINDOW {
-                scrubber.windows.extend(
+                self.windows.extend(
                     lower
                         .as_bytes()
                         .windows(WINDOW)
                         .filter_map(|window| <[u8; WINDOW]>::try_from(window).ok()),
                 );
             } else if lower.len() >= 4 {
-                scrubber.short.push(lower.into());
+                self.short.push(lower.into());
             }
         }
-        scrubber
+    }
+
+    /// Takes out all that `other` does, too.
+    pub fn extend(&mut self, other: Self) {
+        self.windows.extend(other.windows);
+        self.short.extend(other.short);
+    }
+
+    /// `text`, if there is one, without them.
+    pub fn scrub_some(&self, text: &mut Option<String>) {
+        if let Some(text) = text {
+            *text = self.scrub(text);
+        }
     }
 
     /// `text` without them.
@@ -69,6 +86,28 @@ impl Scrubber {
     }
 }
 
+/// The secret as it is; in base64, alone and as it travels with the user's name (SASL PLAIN, RFC 4616; XOAUTH2); within quotation marks
+/// (RFC 3501 section 9, quoted); in hexadecimal digits; with every byte but letters and digits as `%XX`.
+fn forms(user: &str, secret: &str) -> [String; 7] {
+    let percent = secret.bytes().fold(String::new(), |mut percent, byte| {
+        if byte.is_ascii_alphanumeric() {
+            percent.push(char::from(byte));
+        } else {
+            let _ = write!(percent, "%{byte:02x}");
+        }
+        percent
+    });
+    [
+        secret.to_owned(),
+        BASE64.encode(secret.as_bytes()),
+        BASE64.encode(format!("\0{user}\0{secret}").as_bytes()),
+        BASE64.encode(format!("user={user}\x01auth=Bearer {secret}\x01\x01").as_bytes()),
+        secret.replace('\\', "\\\\").replace('"', "\\\""),
+        HEXLOWER.encode(secret.as_bytes()),
+        percent,
+    ]
+}
+
 fn mark(secret: &mut [bool], start: usize, length: usize) {
     secret.iter_mut().skip(start).take(length).for_each(|byte| *byte = true);
 }
@@ -83,13 +122,13 @@ impl fmt::Debug for Scrubber {
 mod tests {
     use super::*;
 
-    fn scrubber(secrets: &[&str]) -> Scrubber {
-        Scrubber::new(&secrets.iter().map(|&secret| secret.into()).collect::<Vec<_>>())
+    fn scrubber(secret: &str) -> Scrubber {
+        Scrubber::new("probe", &secret.into())
     }
 
     #[test]
     fn an_echo_is_masked_whole_cut_off_or_in_capitals() {
-        let scrubber = scrubber(&["AHByb2JlAGh1bnRlcjIy", "hunter22"]);
+        let scrubber = scrubber("hunter22");
         assert_eq!(
             scrubber.scrub("500 what is AUTH PLAIN AHByb2JlAGh1bnRlcjIy?"),
             "500 what is AUTH PLAIN [secret]?"
@@ -100,19 +139,36 @@ mod tests {
     }
 
     #[test]
+    fn an_echo_is_masked_in_whatever_way_it_is_written() {
+        let scrubber = scrubber("Hunter2\"S3cretXyz");
+        for echo in [
+            "SHVudGVyMiJTM2NyZXRYeXo=",
+            "AHByb2JlAEh1bnRlcjIiUzNjcmV0WHl6",
+            "dXNlcj1wcm9iZQFhdXRoPUJlYXJlciBIdW50ZXIyIlMzY3JldFh5egEB",
+            "\"Hunter2\\\"S3cretXyz\"",
+            "48756E74657232225333637265745879 7a",
+            "Hunter2%22S3cretXyz",
+        ] {
+            let shown = scrubber.scrub(&format!("you said {echo}"));
+            let rest = shown.replace(MASK, "");
+            assert!(shown.contains(MASK) && rest.len() < "you said ".len() + 8, "{shown}");
+        }
+    }
+
+    #[test]
     fn short_secrets_are_masked_where_they_could_not_be_chance() {
-        assert_eq!(scrubber(&["p4ss"]).scrub("wrong password P4SS"), "wrong password [secret]");
+        assert_eq!(scrubber("p4ss").scrub("wrong password P4SS"), "wrong password [secret]");
         assert_eq!(
-            scrubber(&["a"]).scrub("a wrong password"),
+            scrubber("a").scrub("a wrong password"),
             "a wrong password",
             "masking would spell it out"
         );
-        assert_eq!(scrubber(&[""]).scrub("x"), "x");
+        assert_eq!(scrubber("").scrub("x"), "x");
     }
 
     #[test]
     fn nothing_but_the_mask_is_shown_of_a_secret_with_wide_letters() {
-        let scrubber = scrubber(&["пароль123"]);
+        let scrubber = scrubber("пароль123");
         assert_eq!(scrubber.scrub("«пароль123»"), "«[secret]»");
         assert_eq!(format!("{scrubber:?}"), "Scrubber(secrets)");
     }

@@ -8,6 +8,7 @@ use data_encoding::BASE64;
 use mailflow::{
     evidence::{Finding, Recognizer, Spot},
     model::{MailboxName, MessageKind, Place, Plan, Probe, ProbeId, QuarantinePolicy, Recipient, RunId, RunInfo, Sender, TagKey, Time},
+    scrub::Scrubber,
 };
 use serde_json::{Value, json};
 use std::{fmt::Write, fs, path::PathBuf, sync::Arc, time::Duration};
@@ -173,7 +174,12 @@ fn recognizer() -> Recognizer {
             .find(|probe| probe.id == id)
             .map(|probe| original(probe).replace('\n', "\r\n").into_bytes())
     };
-    Recognizer::new(key(), Arc::new(plan()), Box::new(originals))
+    Recognizer::new(key(), Arc::new(plan()), Box::new(originals), scrubber())
+}
+
+/// What the servers on the way were told.
+fn scrubber() -> Scrubber {
+    Scrubber::new("probe@sender.example", &"correct horse battery".into())
 }
 
 /// What was found, as fixtures write it: probes by name, tags as placeholders, and without what is the same in each.
@@ -445,7 +451,7 @@ fn what_is_composed_arrives_unaltered() {
         });
         let sent = Arc::clone(&plan);
         let originals = move |_| Some(mailflow::compose::compose(&sent, &sent.probes[0]));
-        let recognizer = Recognizer::new(key(), Arc::clone(&plan), Box::new(originals));
+        let recognizer = Recognizer::new(key(), Arc::clone(&plan), Box::new(originals), scrubber());
         assert_eq!(recognizer.search_prefix(), run().as_str());
 
         let mut message = b"Return-Path: <bounces@sender.example>\r\nReceived: from a by b; Mon, 23 Nov 2026 10:00:01 +0000\r\n".to_vec();

@@ -442,6 +442,7 @@ impl Trial {
                 TagKey::new(&[7; KEY_LENGTH]),
                 self.plan.clone(),
                 Box::new(|_| None),
+                mailflow::scrub::Scrubber::default(),
             )),
             composer: Arc::new(|_, _| b"Subject: x\r\n\r\nx\r\n".to_vec()),
             log: self.log.clone(),

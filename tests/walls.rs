@@ -39,7 +39,7 @@ fn may_know() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("scrub", [].as_slice()),
         ("plan", PURE),
         ("compose", PURE),
-        ("evidence", PURE),
+        ("evidence", &["model", "scrub"]),
         ("judge", PURE),
         ("explain", PURE),
         ("send", MIDDLE),

@@ -198,7 +198,12 @@ impl Load {
             senders: HashMap::from([(self.site.routes[0].name.clone(), sender)]),
             watchers: Vec::new(),
             unwatched: BTreeMap::new(),
-            recognizer: Arc::new(Recognizer::new(self.key.clone(), self.plan.clone(), Box::new(original))),
+            recognizer: Arc::new(Recognizer::new(
+                self.key.clone(),
+                self.plan.clone(),
+                Box::new(original),
+                mailflow::scrub::Scrubber::default(),
+            )),
             composer: Arc::new(compose),
             log: Arc::new(log),
             stop,

@@ -1,7 +1,7 @@
 //! `mailflow clean`: removes our own probes, by verified tag; nothing else.
 
 use super::{Code, Desk, Halt, identity_of, output::Output, run::recognizer, world::World};
-use crate::report::escape;
+use crate::{report::escape, scrub::Scrubber};
 use std::{
     collections::BTreeMap,
     io::{self, Write},
@@ -48,7 +48,7 @@ impl Desk {
         let mut trouble: BTreeMap<String, String> = BTreeMap::new();
         for plan in plans {
             let plan = Arc::new(plan);
-            let recognizer = recognizer(&key, &plan);
+            let recognizer = recognizer(&key, &plan, Scrubber::default());
             let world = World::to_watch(&site, &plan).await;
             let mut cleaning = tokio::task::JoinSet::new();
             for watcher in world.watchers {

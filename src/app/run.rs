@@ -9,6 +9,7 @@ use crate::{
     model::{Event, Judged, Plan, ProbeId, RunId, Scenario, Site, TagKey},
     plan::{Start, plan},
     run::{Setup, run},
+    scrub::Scrubber,
 };
 use std::{collections::HashMap, path::Path, sync::Arc};
 use tokio::sync::watch;
@@ -76,7 +77,7 @@ impl Desk {
             stop,
         } = work;
         let ledger = run(Setup {
-            recognizer: recognizer(key, &plan),
+            recognizer: recognizer(key, &plan, world.scrubber),
             plan,
             taken_up,
             clock: self.clock,
@@ -155,11 +156,11 @@ pub(super) struct Work {
 }
 
 /// The recogniser of a run; what was sent is composed again when a copy is compared with it.
-pub(super) fn recognizer(key: &TagKey, plan: &Arc<Plan>) -> Arc<Recognizer> {
+pub(super) fn recognizer(key: &TagKey, plan: &Arc<Plan>, scrubber: Scrubber) -> Arc<Recognizer> {
     let index: HashMap<ProbeId, usize> = plan.probes.iter().enumerate().map(|(index, probe)| (probe.id, index)).collect();
     let originals = plan.clone();
     let original = move |id: ProbeId| index.get(&id).map(|index| compose(&originals, &originals.probes[*index]));
-    Arc::new(Recognizer::new(key.clone(), plan.clone(), Box::new(original)))
+    Arc::new(Recognizer::new(key.clone(), plan.clone(), Box::new(original), scrubber))
 }
 
 /// Turns true at the first Ctrl-C or SIGTERM. The second ends the process at once, as a kill would: the journal holds what was sent.

@@ -1,6 +1,7 @@
 //! From a site to the parts that send and watch: one sender a route, one watcher a login.
 
 use super::{Halt, environment, folder_of};
+use crate::scrub::Scrubber;
 use crate::{
     clock::Clock,
     config::secrets,
@@ -30,6 +31,8 @@ pub(super) struct World {
     pub watchers: Vec<Box<dyn Watcher>>,
     /// Mailboxes that nobody covers, with the reason.
     pub unwatched: BTreeMap<MailboxName, String>,
+    /// Knows the secrets that its servers are told.
+    pub scrubber: Scrubber,
 }
 
 impl World {
@@ -38,11 +41,14 @@ impl World {
         let routes: BTreeSet<&str> = plan.probes.iter().map(|probe| probe.route.as_str()).collect();
         let routes = site.routes.iter().filter(|route| routes.contains(route.name.as_str()));
         let timeouts = Timeouts::default().at_most(longest_wait(plan));
-        let world = senders(routes, (clock, timeouts), &mut Secrets::of(site)).await;
+        let mut secrets = Secrets::of(site);
+        let mut world = senders(routes, (clock, timeouts), &mut secrets).await;
+        world.scrubber = secrets.scrubber;
         if let Some((route, trouble)) = world.unsendable.first_key_value() {
             return Err(Halt::Sentence(format!("route {route}: {trouble}")));
         }
-        let watching = Self::to_watch(site, plan).await;
+        let mut watching = Self::to_watch(site, plan).await;
+        watching.scrubber.extend(world.scrubber);
         Ok(Self {
             senders: world.senders,
             ..watching
@@ -60,10 +66,12 @@ impl World {
             }
         }
         let patience = Patience::default().at_most(longest_wait(plan));
-        let watchers = eyes(site, wanted.into_iter(), patience, &mut Secrets::of(site)).await;
+        let mut secrets = Secrets::of(site);
+        let watchers = eyes(site, wanted.into_iter(), patience, &mut secrets).await;
         Self {
             watchers,
             unwatched,
+            scrubber: secrets.scrubber,
             ..Self::default()
         }
     }
@@ -92,6 +100,7 @@ fn longest_wait(plan: &Plan) -> Duration {
 struct Secrets {
     folder: PathBuf,
     known: Vec<(SecretSource, Result<SecretString, String>)>,
+    scrubber: Scrubber,
 }
 
 impl Secrets {
@@ -99,7 +108,14 @@ impl Secrets {
         Self {
             folder: folder_of(&site.file),
             known: Vec::new(),
+            scrubber: Scrubber::default(),
         }
+    }
+
+    async fn of_sign_in(&mut self, sign_in: &SignIn) -> Result<SecretString, String> {
+        let secret = self.get(sign_in.secret()).await?;
+        self.scrubber.add(sign_in.user(), &secret);
+        Ok(secret)
     }
 
     async fn get(&mut self, source: &SecretSource) -> Result<SecretString, String> {
@@ -147,7 +163,7 @@ async fn sender(route: &Route, conduct: &Conduct, secrets: &mut Secrets) -> Resu
 }
 
 async fn credentials(sign_in: &SignIn, secrets: &mut Secrets) -> Result<Credentials, String> {
-    let secret = secrets.get(sign_in.secret()).await?;
+    let secret = secrets.of_sign_in(sign_in).await?;
     Ok(match sign_in {
         SignIn::Password { user, .. } => Credentials::Password {
             user: user.clone(),
@@ -171,7 +187,7 @@ async fn eyes<'a>(
     let mut watched = Vec::new();
     for mailbox in mailboxes {
         let MailboxAccess::Imap(imap) = &mailbox.access;
-        let secret = secrets.get(imap.sign_in.secret()).await;
+        let secret = secrets.of_sign_in(&imap.sign_in).await;
         watched.push(Watched {
             mailbox: mailbox.clone(),
             secret,

@@ -25,6 +25,7 @@ mod notification;
 mod tags;
 
 use crate::model::{Alteration, Authentication, Dsn, MailboxName, Plan, ProbeId, Survived, TagKey, Time};
+use crate::scrub::Scrubber;
 use mime::{Entity, Header};
 use std::{collections::HashSet, sync::Arc};
 use tags::Tags;
@@ -41,6 +42,7 @@ pub struct Recognizer {
     plan: Arc<Plan>,
     originals: Box<Originals>,
     known: Known,
+    scrubber: Scrubber,
 }
 
 /// The addresses of the plan, in lower case.
@@ -102,7 +104,8 @@ struct Reading<'a> {
 
 impl Recognizer {
     /// For the probes of `plan`, tagged with `key`; `originals` composes them again, so that what arrived can be compared with what was sent.
-    pub fn new(key: TagKey, plan: Arc<Plan>, originals: Box<Originals>) -> Self {
+    /// `scrubber` knows the secrets that some server on the way was told, and may have quoted.
+    pub fn new(key: TagKey, plan: Arc<Plan>, originals: Box<Originals>, scrubber: Scrubber) -> Self {
         let lower = |address: &String| address.to_lowercase();
         let known = Known {
             senders: plan
@@ -117,6 +120,7 @@ impl Recognizer {
             plan,
             originals,
             known,
+            scrubber,
         }
     }
 
@@ -153,6 +157,9 @@ impl Recognizer {
     pub fn read(&self, message: &[u8], mailbox: &MailboxName, at: Time) -> Vec<Finding> {
         let mut findings = Vec::new();
         self.judge(&Entity::parse(message), Reading { mailbox, at }, 0, &mut findings);
+        for finding in &mut findings {
+            self.take_secrets_from(finding);
+        }
         findings
     }
 
@@ -165,6 +172,18 @@ impl Recognizer {
         (!answers && !looks::is_report(&header))
             .then(|| of("X-Mailflow-Probe").or_else(|| of("Message-ID")))
             .flatten()
+    }
+
+    fn take_secrets_from(&self, finding: &mut Finding) {
+        match finding {
+            Finding::Copy { header, .. } => *header = self.scrubber.scrub(header),
+            Finding::Dsn { dsn, .. } => {
+                for words in [&mut dsn.diagnostic, &mut dsn.reporting_mta, &mut dsn.remote_mta, &mut dsn.status] {
+                    self.scrubber.scrub_some(words);
+                }
+            }
+            Finding::Answer { .. } => {}
+        }
     }
 
     fn judge(&self, message: &Entity, reading: Reading, depth: usize, findings: &mut Vec<Finding>) {

@@ -27,7 +27,7 @@ pub struct Wait {
     pub outstanding: bool,
     /// A look at every place, begun at this time or later, must follow.
     pub look_at: Option<Time>,
-    /// Whether all other watched mailboxes must be looked at too, since none of those meant has it.
+    /// Whether all other watched mailboxes must be looked at too, now that this time has come and none of those meant has it.
     pub look_everywhere: bool,
     /// When to ask again at the latest, without an event.
     pub wake: Option<Time>,
@@ -101,7 +101,7 @@ impl Ledger {
             until: Some(target),
             outstanding: !complete,
             look_at: Some(target),
-            look_everywhere: !complete,
+            look_everywhere: !complete && now >= target,
             wake: if now < target { Some(target) } else { wake },
         })
     }

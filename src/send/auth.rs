@@ -7,7 +7,7 @@ use super::{
     reply::RawReply,
     session::Session,
 };
-use crate::model::Tls;
+use crate::{model::Tls, scrub::Scrubber};
 use data_encoding::BASE64;
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
@@ -80,10 +80,9 @@ impl Credentials {
         }
     }
 
-    /// Everything that a server might echo and nobody may see: the secret, and what of it goes over the wire.
-    pub(super) fn unspeakable(&self) -> Vec<SecretString> {
-        let encoded = BASE64.encode(self.secret().expose_secret().as_bytes());
-        vec![self.secret().clone(), encoded.into(), self.initial()]
+    /// Takes the secret out of what the server says.
+    pub(super) fn scrubber(&self) -> Scrubber {
+        Scrubber::new(self.user(), self.secret())
     }
 }
 

@@ -24,7 +24,7 @@ pub(super) struct Client {
     access: Access,
     pool: Pool,
     clock: Clock,
-    scrubber: Option<Scrubber>,
+    scrubber: Scrubber,
 }
 
 impl Client {
@@ -44,7 +44,7 @@ impl Client {
             TlsMode::Opportunistic => Some(connector(ca, Verify::Record)?),
             TlsMode::Implicit | TlsMode::Required => Some(connector(ca, Verify::Strict)?),
         };
-        let scrubber = credentials.as_ref().map(|credentials| Scrubber::new(&credentials.unspeakable()));
+        let scrubber = credentials.as_ref().map(Credentials::scrubber).unwrap_or_default();
         let access = Access {
             mode,
             connector,
@@ -76,7 +76,7 @@ impl Client {
         let mut attempt = Attempt {
             at: began,
             ended_at: self.clock.now(),
-            host,
+            host: self.scrubbed(&host),
             tls,
             reply: reply.kept(),
             stage: Stage::Body.word().to_owned(),
@@ -89,6 +89,7 @@ impl Client {
     /// The record of a failure; `host` stands for the host if none was connected to.
     pub fn ended(&self, mut failure: Failure, began: Time, host: &str, more_hosts: bool) -> Result<Answer, Trouble> {
         failure.reply.text = self.scrubbed(&failure.reply.text);
+        failure.host = failure.host.map(|host| self.scrubbed(&host));
         failure.into_outcome((began, self.clock.now()), host, more_hosts)
     }
 
@@ -158,9 +159,7 @@ impl Client {
     }
 
     fn scrubbed(&self, text: &str) -> String {
-        self.scrubber
-            .as_ref()
-            .map_or_else(|| text.to_owned(), |scrubber| scrubber.scrub(text))
+        self.scrubber.scrub(text)
     }
 }
 

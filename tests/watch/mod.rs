@@ -11,6 +11,7 @@ use mailflow::{
         Copy, Endpoint, Event, FolderMark, ImapAccess, Mailbox, MailboxAccess, MailboxName, MessageKind, Place, Plan, Probe, ProbeId,
         QuarantinePolicy, Recipient, RunId, RunInfo, SecretSource, Sender, SignIn, TagKey, Time, TlsMode, What,
     },
+    scrub::Scrubber,
     watch::{Attention, Watcher, Watching, imap::Watched},
 };
 use secrecy::SecretString;
@@ -127,7 +128,7 @@ impl Desk {
         let (told, events) = mpsc::channel(1024);
         Self {
             clock,
-            recognizer: Arc::new(Recognizer::new(key(), Arc::clone(&plan), Box::new(|_| None))),
+            recognizer: Arc::new(Recognizer::new(key(), Arc::clone(&plan), Box::new(|_| None), Scrubber::default())),
             plan,
             started_at,
             events,

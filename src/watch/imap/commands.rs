@@ -164,6 +164,26 @@ pub(super) async fn status(connection: &mut Connection, wire: &str) -> Result<(F
     Ok((found, spell))
 }
 
+/// The status of several folders, asked for in one breath; `None` where the server refuses it.
+pub(super) async fn statuses(connection: &mut Connection, wires: &[&str]) -> Result<(Vec<Option<FolderStatus>>, Spell), Fault> {
+    let mut found = vec![None; wires.len()];
+    let mut lines = Vec::with_capacity(wires.len());
+    for wire in wires {
+        lines.push(format!("STATUS {} (UIDNEXT UIDVALIDITY MESSAGES)", name(wire)?));
+    }
+    let places: HashMap<&str, usize> = wires.iter().enumerate().map(|(place, wire)| (*wire, place)).collect();
+    let spell = connection
+        .commands(&lines, &mut |response, read| {
+            if let Response::MailboxData(MailboxDatum::Status { mailbox, status }) = response
+                && let Some(found) = places.get(&**mailbox).and_then(|place| found.get_mut(*place))
+            {
+                *found = status_of(status, read);
+            }
+        })
+        .await?;
+    Ok((found, spell))
+}
+
 /// Opens a folder for reading only. Afterwards it is [`Connection::selected`].
 pub(super) async fn examine(connection: &mut Connection, wire: &str) -> Result<(Option<FolderStatus>, Spell), Fault> {
     open(connection, "EXAMINE", wire).await

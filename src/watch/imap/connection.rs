@@ -13,7 +13,11 @@ use crate::{
     scrub::Scrubber,
 };
 use ::imap::imap_proto::{MailboxDatum, Response, ResponseCode, Status};
-use std::{collections::BTreeSet, io, time::Duration};
+use std::{
+    collections::{BTreeSet, HashSet},
+    io,
+    time::Duration,
+};
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     time::{timeout, timeout_at},
@@ -174,6 +178,51 @@ impl Connection {
         self.dialogue(line, self.patience, each).await?.ended()
     }
 
+    /// Sends many commands in one write and reads until all have ended, in whatever order the server ends them; none may depend on another
+    /// (RFC 3501 section 5.5). A refusal shows in that nothing was said.
+    ///
+    /// # Errors
+    /// [`Fault::Lost`].
+    pub(super) async fn commands(&mut self, lines: &[String], each: &mut (dyn FnMut(&Response<'_>, Time) + Send)) -> Result<Spell, Fault> {
+        let mut running = HashSet::with_capacity(lines.len());
+        let mut text = String::new();
+        for line in lines {
+            self.tag = self.tag.wrapping_add(1);
+            let tag = format!("m{}", self.tag);
+            text.extend([tag.as_str(), " ", line, "\r\n"]);
+            running.insert(tag);
+        }
+        let sent = self.clock.now();
+        let mut spell = Spell { sent, read: sent };
+        let patience = self.patience;
+        let exchange = async {
+            self.send(&text).await?;
+            while !running.is_empty() {
+                let response = self
+                    .client
+                    .read_response()
+                    .await
+                    .map_err(|error| failed(&error))?
+                    .ok_or_else(closed)?;
+                spell.read = self.clock.now();
+                match response.parsed() {
+                    Response::Done { tag, .. } if running.remove(&tag.0) => {}
+                    Response::Done { .. } => return Err(unasked()),
+                    Response::Continue(_) => return Err(Fault::Lost("the server asks for more where nothing is to come".to_owned())),
+                    other => {
+                        self.note(other, spell.read)?;
+                        each(other, spell.read);
+                    }
+                }
+            }
+            Ok(())
+        };
+        timeout(patience, exchange)
+            .await
+            .unwrap_or_else(|_| Err(Fault::Lost(format!("the server did not answer within {} s", patience.as_secs()))))?;
+        Ok(spell)
+    }
+
     /// As [`Connection::command`], for answers that hold messages.
     pub(super) async fn bulk(
         &mut self,
@@ -259,6 +308,7 @@ impl Connection {
                         asked: None,
                     });
                 }
+                Response::Done { .. } => return Err(unasked()),
                 Response::Continue(outcome) => {
                     let asked = outcome.information.as_deref().unwrap_or_default().to_owned();
                     return Ok(Outcome {
@@ -348,7 +398,10 @@ impl Connection {
                 .map_err(|error| failed(&error))?
                 .ok_or_else(closed)?;
             let read = self.clock.now();
-            if matches!(response.parsed(), Response::Done { tag, .. } if Some(&tag.0) == self.idling.as_ref()) {
+            if let Response::Done { tag, .. } = response.parsed() {
+                if Some(&tag.0) != self.idling.as_ref() {
+                    return Err(unasked());
+                }
                 // The server has had enough of idling: the next look will say what it knows.
                 self.idling = None;
                 return Ok(());
@@ -400,6 +453,11 @@ pub(super) fn word_of(capability: &::imap::imap_proto::Capability<'_>) -> String
         Capability::Auth(mechanism) => format!("AUTH={}", mechanism.to_ascii_uppercase()),
         Capability::Atom(word) => word.to_ascii_uppercase(),
     }
+}
+
+/// Who answers ahead might have its answer taken for that of a later command.
+fn unasked() -> Fault {
+    Fault::Lost("the server answers a command that was not sent".to_owned())
 }
 
 fn closed() -> Fault {

@@ -23,7 +23,7 @@ use std::{collections::HashMap, time::Duration};
 use tokio::time::{Instant, sleep_until};
 
 /// Among so many quick looks, one sweeps all folders; of the others, every second one asks for the junk and quarantine folders too.
-const SWEEP_EVERY: u32 = 4;
+pub(super) const SWEEP_EVERY: u32 = 4;
 /// Below this pause, IDLE is not worth its two commands.
 const IDLE_FROM: Duration = Duration::from_secs(1);
 /// A folder that a server refused is left alone for this long, except in complete looks; a complete look that failed is tried again after it.
@@ -37,7 +37,7 @@ pub(super) struct Eyes<'a> {
     pub(super) mailboxes: &'a mut Vec<MailboxState>,
     /// The pattern of `LIST` that finds all folders.
     pub(super) pattern: String,
-    looks: u32,
+    pub(super) looks: u32,
     last_look: Instant,
     next_look: Instant,
     /// When the newest probe left that the last look knew of.
@@ -46,8 +46,11 @@ pub(super) struct Eyes<'a> {
     leaving: Option<Time>,
     /// Where a partial sweep goes on.
     pub(super) turn: usize,
-    /// How long the last sweep took.
+    /// When the last sweep was made, and how long it took.
+    pub(super) swept: Option<Instant>,
     pub(super) sweep_took: Duration,
+    /// How long the last look at a shared namespace took.
+    pub(super) look_took: Duration,
     pub(super) layout: Layout,
 }
 
@@ -72,7 +75,9 @@ impl<'a> Eyes<'a> {
             leaving: None,
             layout: Layout::default(),
             turn: 0,
+            swept: None,
             sweep_took: Duration::ZERO,
+            look_took: Duration::ZERO,
         }
     }
 
@@ -141,9 +146,8 @@ impl<'a> Eyes<'a> {
         inbox.messages = Some(exists);
     }
 
-    /// Reads every folder that holds something unread. In a shared namespace, looks go on in between, so that many arrivals at once do not
-    /// widen each other's intervals. Returns what a server refused, for each mailbox.
-    async fn read_all(&mut self, complete: bool) -> Result<HashMap<MailboxName, String>, Fault> {
+    /// Reads every folder that holds something unread. Returns what a server refused, for each mailbox.
+    async fn read_all(&mut self, complete: bool, wishes: &mut Wishes) -> Result<HashMap<MailboxName, String>, Fault> {
         let mut refused: HashMap<MailboxName, String> = HashMap::new();
         for place in 0..self.mailboxes.len() {
             while let Some(mailbox) = self.mailboxes.get_mut(place) {
@@ -163,18 +167,25 @@ impl<'a> Eyes<'a> {
                     }
                     Err(fault) => return Err(fault),
                 }
-                if !self.is_own() && self.next_look <= Instant::now() {
-                    self.sweep_in_turn().await?;
-                    // As much time for reading as for looking, at least.
-                    self.next_look = Instant::now() + self.sweep_took.max(pace::QUICKEST);
-                }
+                self.look_meanwhile(wishes).await?;
             }
         }
         Ok(refused)
     }
 
+    /// In a shared namespace, looks go on while one mailbox after the other is read, so that many arrivals at once do not widen each other's intervals.
+    async fn look_meanwhile(&mut self, wishes: &mut Wishes) -> Result<(), Fault> {
+        if !self.is_own() && self.next_look <= Instant::now() {
+            self.looks = self.looks.wrapping_add(1);
+            self.look_at_namespace(wishes, false).await?;
+            // As much time for reading as for looking, at least.
+            self.next_look = Instant::now() + self.look_took.max(pace::QUICKEST);
+        }
+        Ok(())
+    }
+
     /// One quick look: at the inbox, and now and then (at rest always) at the other folders.
-    async fn quick_look(&mut self, at_rest: bool) -> Result<(), Fault> {
+    async fn quick_look(&mut self, wishes: &mut Wishes, at_rest: bool) -> Result<(), Fault> {
         self.looks = self.looks.wrapping_add(1);
         if self.is_own() {
             self.server.budget.take(1).await;
@@ -189,9 +200,9 @@ impl<'a> Eyes<'a> {
                 self.glance(false).await?;
             }
         } else {
-            self.sweep_in_turn().await?;
+            self.look_at_namespace(wishes, at_rest).await?;
         }
-        self.read_all(false).await?;
+        self.read_all(false, wishes).await?;
         self.return_to_inbox().await
     }
 
@@ -212,7 +223,7 @@ impl<'a> Eyes<'a> {
     async fn complete_look(&mut self, places: &[usize], wishes: &mut Wishes) -> Result<(), Fault> {
         let since = self.reader.clock.now();
         self.sweep_in_turn().await?;
-        let mut refused = self.read_all(true).await?;
+        let mut refused = self.read_all(true, wishes).await?;
         for place in places {
             let Some(mailbox) = self.mailboxes.get_mut(*place) else {
                 continue;
@@ -231,9 +242,10 @@ impl<'a> Eyes<'a> {
                     Err(fault) => return Err(fault),
                 }
             }
+            self.look_meanwhile(wishes).await?;
         }
         // Looking closely may have shown something new, in the inbox above all.
-        refused.extend(self.read_all(true).await?);
+        refused.extend(self.read_all(true, wishes).await?);
         self.return_to_inbox().await?;
         for place in places {
             let Some(state) = self.mailboxes.get_mut(*place) else {
@@ -265,7 +277,7 @@ impl<'a> Eyes<'a> {
         while !wishes.stopped() {
             let now = self.reader.clock.now();
             let due = self.due(wishes, now);
-            if !due.is_empty() {
+            if !due.is_empty() && self.has_time_for_complete_look(wishes) {
                 self.complete_look(&due, wishes).await?;
                 continue;
             }
@@ -278,15 +290,21 @@ impl<'a> Eyes<'a> {
             if next <= Instant::now() {
                 self.newest = newest;
                 self.last_look = Instant::now();
-                self.quick_look(pause >= pace::AT_REST).await?;
-                // A sweep that takes long is not begun again at once.
-                let rest = if self.is_own() { Duration::ZERO } else { self.sweep_took };
+                self.quick_look(wishes, pause >= pace::AT_REST).await?;
+                // A look that takes long is not begun again at once.
+                let rest = if self.is_own() { Duration::ZERO } else { self.look_took };
                 self.next_look = (self.last_look + pause).max(Instant::now() + rest);
                 continue;
             }
             self.rest(wishes, next, pause).await?;
         }
         Ok(())
+    }
+
+    /// Whether a complete look may be made now: in a shared namespace, while probes may arrive at any moment, not one after the other, since each
+    /// sweeps all mailboxes. Those that become due meanwhile share the next one.
+    fn has_time_for_complete_look(&self, wishes: &Wishes) -> bool {
+        self.is_own() || !self.is_sweep_early() || !self.mailboxes.iter().any(|mailbox| wishes.of(mailbox.name()).outstanding)
     }
 
     /// The mailboxes for which a complete look is due.

@@ -44,7 +44,7 @@ mod tests {
 
     #[test]
     fn words_of_a_server_are_bounded_and_hold_no_secret() {
-        let scrubber = Scrubber::new(&["hunter2".to_owned().into()]);
+        let scrubber = Scrubber::new("probe", &"hunter2".into());
         assert_eq!(shown("no\u{1b}[2J hun\u{7}ter2\r\n", &scrubber), "no[2J [secret]");
         assert_eq!(shown(&"x".repeat(1000), &Scrubber::default()).chars().count(), 241);
     }

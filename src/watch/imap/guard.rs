@@ -13,6 +13,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// The longest line, without literals: a `SEARCH` response that names some hundred thousand messages.
 const LINE: usize = 1 << 20;
+/// The longest name of a folder: far above what any server allows. Longer ones are dropped, since the parser takes its time over them.
+const NAME: usize = 8 << 10;
 /// How deep lists may be nested in what we ask for.
 const DEPTH: usize = 3;
 
@@ -108,6 +110,7 @@ impl<S> Guard<S> {
         }
         let fate = match self.within {
             Some(fate) => fate,
+            None if is_list(&line) && (line.len() > NAME || literal_of(&line).is_some_and(|size| size > NAME as u64)) => Fate::Dropped,
             None => fate_of(&line),
         };
         if fate == Fate::Passes {
@@ -194,6 +197,10 @@ fn check(line: &[u8]) -> io::Result<()> {
         return refuse("the server's answer has a message without a date of arrival");
     }
     Ok(())
+}
+
+fn is_list(line: &[u8]) -> bool {
+    line.get(..7).is_some_and(|start| start.eq_ignore_ascii_case(b"* LIST "))
 }
 
 fn is_status(line: &[u8]) -> bool {

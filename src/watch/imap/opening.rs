@@ -40,7 +40,7 @@ pub(super) async fn open(server: &Server, sign_in: &SignIn, secret: &SecretStrin
             "there is no TLS, and a password does not travel in the clear except to this machine".to_owned(),
         ));
     }
-    connection.scrubber = Scrubber::new(&unspeakable(sign_in, secret));
+    connection.scrubber = Scrubber::new(sign_in.user(), secret);
     let let_in = if connection.preauthenticated {
         None
     } else {
@@ -93,19 +93,6 @@ async fn lay_tls(server: &Server, stream: Box<dyn Transport>, clock: Clock) -> R
     let mut connection = Connection::new(Box::new(stream), clock, patience);
     connection.tls = Some(tls);
     Ok(connection)
-}
-
-/// What must never be shown: the secret itself, and every form in which it travels.
-fn unspeakable(sign_in: &SignIn, secret: &SecretString) -> Vec<SecretString> {
-    let secret = secret.expose_secret();
-    let forms = [
-        secret.to_owned(),
-        BASE64.encode(secret.as_bytes()),
-        BASE64.encode(plain(sign_in.user(), secret).as_bytes()),
-        BASE64.encode(bearer(sign_in.user(), secret).as_bytes()),
-        quoted(secret).unwrap_or_default(),
-    ];
-    forms.into_iter().map(SecretString::from).collect()
 }
 
 async fn ask_capabilities(connection: &mut Connection) -> Result<(), Fault> {

@@ -46,6 +46,9 @@ struct Sorted {
     foreign: Vec<Line>,
     /// The highest UID read.
     last: u32,
+    /// How many headers were shown, wanted or not, and whether one of them was empty.
+    shown: usize,
+    empty: bool,
 }
 
 impl Reader {
@@ -224,6 +227,8 @@ impl Reader {
         let mut sorted = Sorted::default();
         let skip = |uid: u32| !wanted(uid) || folder.known.contains_key(&uid) || folder.handled.contains(&uid);
         commands::headers(connection, set, folder.archive, self.patience, &mut |line, header| {
+            sorted.shown += 1;
+            sorted.empty |= header.is_empty();
             if wanted(line.uid) {
                 sorted.last = sorted.last.max(line.uid);
             }
@@ -237,6 +242,14 @@ impl Reader {
         })
         .await
         .map_err(|fault| refused(fault, folder))?;
+        // `n:*` shows one at least, wherever there is any; and no message is without a header. What is withheld may be ours.
+        let any = connection.selected.as_ref().is_some_and(|selected| selected.exists > 0);
+        if sorted.empty || (any && sorted.shown == 0 && set.ends_with('*')) {
+            return Err(refused(
+                Fault::Refused("it says that there are messages, and shows no header".to_owned()),
+                folder,
+            ));
+        }
         // Intervals are drawn from the looks so far, before reading changes what is known.
         for line in std::mem::take(&mut sorted.ours) {
             self.take(connection, folder, of, line).await?;

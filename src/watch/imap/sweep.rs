@@ -1,12 +1,14 @@
-//! Sweeps: what is in all folders, without opening one.
+//! Sweeps: what is in all folders, without opening one; and glances, which ask for few.
 
 use super::{
     commands::{self, Listed, is_gmail},
     connection::Spell,
-    eyes::Eyes,
+    eyes::{Eyes, SWEEP_EVERY},
     fault::Fault,
     folders,
     layout::{Layout, find_folders, fingerprint},
+    pace,
+    wishes::Wishes,
 };
 use crate::model::Placement;
 use std::collections::{HashMap, HashSet};
@@ -14,6 +16,10 @@ use tokio::time::Instant;
 
 /// How many folders one partial sweep asks for, where the server does not tell the status of all at once.
 const PARTIAL: usize = 4;
+/// How many folders are asked for in one breath: all of their answers count from the moment at which it was sent.
+const BREATH: usize = 50;
+/// In a shared namespace, how many times as long as a sweep takes the next one is put off while mailboxes are asked for one by one.
+const BETWEEN_SWEEPS: u32 = 8;
 
 impl Eyes<'_> {
     /// Gives up on the baselines that have not been told: probes have left already.
@@ -85,6 +91,7 @@ impl Eyes<'_> {
             };
         }
         self.sweep_took = started.elapsed();
+        self.swept = Some(started);
         Ok(spell)
     }
 
@@ -134,15 +141,58 @@ impl Eyes<'_> {
         Ok(())
     }
 
+    /// Whether a sweep of a shared namespace was made just now, measured by what it takes.
+    pub(super) fn is_sweep_early(&self) -> bool {
+        let rest = (self.sweep_took * BETWEEN_SWEEPS).max(pace::QUICKEST * SWEEP_EVERY);
+        self.swept.is_some_and(|swept| swept.elapsed() < rest)
+    }
+
+    /// One look at a shared namespace. A sweep tells of all mailboxes, but takes its time where there are thousands of folders; so it is made now
+    /// and then, and between two sweeps only those mailboxes are asked for that a probe may reach at any moment.
+    pub(super) async fn look_at_namespace(&mut self, wishes: &mut Wishes, at_rest: bool) -> Result<(), Fault> {
+        if at_rest || !self.is_sweep_early() {
+            return self.sweep_in_turn().await;
+        }
+        let open = self.connection.selected.as_ref().map(|selected| selected.wire.as_str());
+        let held = self.looks.is_multiple_of(2);
+        let mut wanted: Vec<(usize, String, String)> = Vec::new();
+        let mailboxes = self.mailboxes.iter().enumerate();
+        for (place, mailbox) in mailboxes.filter(|(_, mailbox)| wishes.of(mailbox.name()).outstanding) {
+            let folders = mailbox.folders.values().filter(|folder| match folder.placement {
+                Placement::Inbox => true,
+                _ if folder.name == "INBOX" => true,
+                Placement::Junk | Placement::Quarantine => held,
+                Placement::Folder | Placement::Deleted => false,
+            });
+            let folders = folders.filter(|folder| Some(folder.wire.as_str()) != open);
+            wanted.extend(folders.map(|folder| (place, folder.name.clone(), folder.wire.clone())));
+        }
+        let started = Instant::now();
+        for breath in wanted.chunks(BREATH) {
+            let weight = weight_of(breath.len());
+            self.server.budget.take(weight).await;
+            let wires: Vec<&str> = breath.iter().map(|(_, _, wire)| wire.as_str()).collect();
+            let (told, spell) = commands::statuses(self.connection, &wires).await?;
+            self.note_answer(spell, weight);
+            for ((place, name, _), status) in breath.iter().zip(told) {
+                let folder = self.mailboxes.get_mut(*place).and_then(|mailbox| mailbox.folders.get_mut(name));
+                if let (Some(folder), Some(status)) = (folder, status) {
+                    folder.look(spell.sent, &status);
+                }
+            }
+        }
+        self.look_took = started.elapsed();
+        Ok(())
+    }
+
     /// What a sweep costs of the budget.
     fn weight(&self) -> u32 {
         let folders: usize = self.mailboxes.iter().map(|mailbox| mailbox.folders.len()).sum();
-        let cost = if commands::gives_status(self.connection) {
-            folders / 50
+        if commands::gives_status(self.connection) {
+            weight_of(folders)
         } else {
-            folders
-        };
-        u32::try_from(cost).unwrap_or(u32::MAX).clamp(1, 100)
+            u32::try_from(folders).unwrap_or(u32::MAX).clamp(1, 100)
+        }
     }
 
     /// A sweep within the server's budget.
@@ -150,9 +200,18 @@ impl Eyes<'_> {
         let weight = self.weight();
         self.server.budget.take(weight).await;
         let spell = self.sweep().await?;
-        self.server
-            .budget
-            .answered((spell.read - spell.sent).to_std().unwrap_or_default() / weight);
+        self.look_took = self.sweep_took;
+        self.note_answer(spell, weight);
         Ok(())
     }
+
+    fn note_answer(&self, spell: Spell, weight: u32) {
+        let took = (spell.read - spell.sent).to_std().unwrap_or_default();
+        self.server.budget.answered(took / weight);
+    }
+}
+
+/// What it costs of the budget when the status of so many folders comes with one look.
+fn weight_of(folders: usize) -> u32 {
+    u32::try_from(folders / 50).unwrap_or(u32::MAX).clamp(1, 100)
 }
