@@ -52,7 +52,10 @@ pub fn explain(probe: &JudgedProbe) -> (String, Option<String>) {
         explanation.push_str(&note.sentence);
     }
     match probe.outcome {
-        Outcome::Waived => explanation.push_str(" The site accepts this for now (`known`)."),
+        Outcome::Waived => match &probe.waiver {
+            Some(waiver) => explanation.push_str(&format!(" The site accepts this for now (`known`, {waiver}).")),
+            None => explanation.push_str(" The site accepts this for now (`known`)."),
+        },
         Outcome::Passed | Outcome::Failed | Outcome::Unknown => {}
     }
     let mut steps = notes.into_iter().filter_map(|note| note.step);

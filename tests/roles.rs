@@ -22,6 +22,8 @@ fn probe(recipient: &str, verdict: Verdict, outcome: Outcome) -> JudgedProbe {
         case: None,
         expected: Vec::new(),
         expected_at: Place::default(),
+        within_ms: 0.0,
+        waiver: None,
         outcome,
         verdict,
         basis: None,

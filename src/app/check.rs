@@ -1,7 +1,11 @@
 //! `mailflow check`: parse, log in everywhere, find the folders; send nothing.
 
 use super::{Code, Desk, Halt, world::World};
-use crate::{model::Plan, plan::hops, report::escape};
+use crate::{
+    model::Plan,
+    plan::hops,
+    report::{counted, escape},
+};
 use std::{collections::BTreeSet, path::Path};
 
 impl Desk {
@@ -12,10 +16,10 @@ impl Desk {
                 let key = self.tag_key(&site).await?;
                 let plan = self.make_plan(&site, &scenario, &key)?;
                 self.output.remark(&format!(
-                    "{}: {} probes, by {} routes",
+                    "{}: {}, by {}",
                     path.display(),
-                    plan.probes.len(),
-                    routes_of(&plan)
+                    counted(plan.probes.len(), "probe", "probes"),
+                    counted(routes_of(&plan), "route", "routes")
                 ));
                 site
             }

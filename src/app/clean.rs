@@ -1,7 +1,10 @@
 //! `mailflow clean`: removes our own probes, by verified tag; nothing else.
 
 use super::{Code, Desk, Halt, identity_of, output::Output, run::recognizer, world::World};
-use crate::{report::escape, scrub::Scrubber};
+use crate::{
+    report::{counted, escape},
+    scrub::Scrubber,
+};
 use std::{
     collections::BTreeMap,
     io::{self, Write},
@@ -39,8 +42,9 @@ impl Desk {
         if !dry_run && !yes {
             let probes: usize = plans.iter().map(|plan| plan.probes.len()).sum();
             ask(&format!(
-                "Remove the {probes} probes of {} runs from the mailboxes of {}? Other messages are not touched. [y/N] ",
-                plans.len(),
+                "Remove the {} of {} from the mailboxes of {}? Other messages are not touched. [y/N] ",
+                counted(probes, "probe", "probes"),
+                counted(plans.len(), "run", "runs"),
                 site.file
             ))?;
         }
@@ -78,8 +82,9 @@ impl Desk {
         }
         let total: u32 = removed.values().sum();
         text.push_str(&format!(
-            "{total} probes {verb} from {} mailboxes.\n",
-            removed.values().filter(|count| **count > 0).count()
+            "{} {verb} from {}.\n",
+            counted(usize::try_from(total).unwrap_or(usize::MAX), "probe", "probes"),
+            counted(removed.values().filter(|count| **count > 0).count(), "mailbox", "mailboxes")
         ));
         self.output.print(text.as_bytes())?;
         Ok(if trouble.is_empty() { Code::Passed } else { Code::Failed })

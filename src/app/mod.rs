@@ -72,6 +72,8 @@ impl Code {
 enum Halt {
     /// Mistakes in a site or scenario file.
     Mistakes(Box<Diagnostics>),
+    /// Mistakes in a scenario, and in its site.
+    Both(Box<(Diagnostics, Diagnostics)>),
     /// One sentence, with a hint where there is one.
     Sentence(String),
     /// The same, of a run that could not go on: something may have been sent, and `watch` can finish it.
@@ -141,6 +143,11 @@ pub fn main(cli: Cli) -> ExitCode {
             output.mistakes(&mistakes);
             Code::Refused.into()
         }
+        Err(Halt::Both(both)) => {
+            output.mistakes(&both.0);
+            output.mistakes(&both.1);
+            Code::Refused.into()
+        }
         Err(Halt::Sentence(sentence)) => {
             output.error(&sentence);
             Code::Refused.into()
@@ -195,7 +202,16 @@ impl Desk {
     /// A scenario, and the site that it is to run on: its own, or that of `--site`.
     fn scenario_and_site(&self, path: &Path) -> Result<(Scenario, Site), Halt> {
         let text = config::load(path)?;
-        let mut scenario = config::read_scenario(path, &text)?;
+        let mut scenario = match config::read_scenario(path, &text) {
+            Ok(scenario) => scenario,
+            Err(mistakes) => {
+                // The site's mistakes too: whoever mends one file should not find the other one broken afterwards.
+                if let Err(Halt::Mistakes(of_site)) = self.site() {
+                    return Err(Halt::Both(Box::new((mistakes, *of_site))));
+                }
+                return Err(mistakes.into());
+            }
+        };
         let site = match scenario.site.take() {
             Some(site) => site,
             None => self.site()?,

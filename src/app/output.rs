@@ -157,10 +157,16 @@ impl Target {
             .parent()
             .filter(|folder| !folder.as_os_str().is_empty())
             .unwrap_or(Path::new("."));
-        if file.is_empty() || path.is_dir() || !folder.is_dir() {
-            return Err(format!("--report {asked}: {file:?} is no file that could be written\n  {help}"));
-        }
-        Ok(Self { format, file: Some(path) })
+        let why = if file.is_empty() {
+            "the file is missing".to_owned()
+        } else if path.is_dir() {
+            format!("{} is a folder", path.display())
+        } else if !folder.is_dir() {
+            format!("there is no folder {}", folder.display())
+        } else {
+            return Ok(Self { format, file: Some(path) });
+        };
+        Err(format!("--report {asked}: {why}\n  {help}"))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Code, Desk, Halt};
 use crate::{
     model::Probe,
-    report::{escape, table},
+    report::{counted, escape, table},
 };
 use std::{collections::BTreeSet, path::Path};
 
@@ -55,10 +55,10 @@ impl Desk {
             .collect::<Vec<_>>()
             .join(", ");
         text.push_str(&format!(
-            "{} probes from {}; {} mailboxes are watched. Nothing was sent.\n",
-            plan.probes.len(),
+            "{} from {}; {} watched. Nothing was sent.\n",
+            counted(plan.probes.len(), "probe", "probes"),
             escape(&senders),
-            plan.mailboxes.len()
+            counted(plan.mailboxes.len(), "mailbox is", "mailboxes are")
         ));
         self.output.print(text.as_bytes())?;
         Ok(Code::Passed)

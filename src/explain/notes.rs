@@ -1,6 +1,6 @@
 //! What else is noteworthy beside the verdict: unmet requirements and flags, one short sentence each.
 
-use super::{Finding, arrival, listed, quote};
+use super::{Finding, arrival, listed, quote, span};
 use crate::model::{AlterationKind, Attempt, DsnAction, Flag, JudgedProbe, MailboxName, RequirementResult, Verdict};
 
 /// Every note, the gravest first.
@@ -85,9 +85,16 @@ fn note(probe: &JudgedProbe, flag: Flag) -> Option<Finding> {
 }
 
 fn late(probe: &JudgedProbe) -> Finding {
+    let within = span(probe.within_ms);
+    let over = match probe.latency_ms {
+        Some(latency) if probe.within_ms > 0.0 => {
+            format!("It came {} later than `within` ({within}) allows", span(latency - probe.within_ms))
+        }
+        _ => "It came later than `within` allows".to_owned(),
+    };
     if let Some(deferred) = deferrals(probe).last() {
         return Finding::new(
-            "It came later than `within` allows, because it was put off first.",
+            format!("{over}, because it was put off first."),
             format!(
                 "Ask whoever runs {} for how long it puts off first contacts, and allow for that in `within`.",
                 quote::host(deferred)
@@ -95,7 +102,7 @@ fn late(probe: &JudgedProbe) -> Finding {
         );
     }
     Finding::new(
-        "It came later than `within` allows.",
+        format!("{over}."),
         "Compare the times in the Received headers of that copy: the widest gap shows the hop where it waited.",
     )
 }

@@ -43,6 +43,9 @@ pub enum JournalError {
         /// What was asked for.
         asked: String,
     },
+    /// There is no run at all.
+    #[error("no run is stored yet\n  help: `mailflow run SCENARIO` makes one")]
+    NoRun,
     /// There is no thread to write it.
     #[error("the journal has no writer: its thread could not be started, or has panicked")]
     Stopped,
@@ -202,6 +205,12 @@ impl Journal {
     /// If there is no such run, or the journal cannot be read.
     pub fn load(&self, name: &str) -> Result<(Plan, Vec<Event>), JournalError> {
         let connection = self.connect()?;
+        let runs: i64 = connection
+            .query_row("SELECT count(*) FROM runs", [], |row| row.get(0))
+            .map_err(|error| self.trouble(&error))?;
+        if runs == 0 {
+            return Err(JournalError::NoRun);
+        }
         let no_such = || JournalError::NoSuchRun { asked: name.to_owned() };
         let back = match name.strip_prefix("last") {
             Some("") => Some(0),

@@ -84,6 +84,8 @@ impl Ledger {
             case: probe.case.clone(),
             expected: probe.expected.iter().map(ToString::to_string).collect(),
             expected_at: probe.expected_at.clone(),
+            within_ms: probe.within.as_secs_f64() * 1000.0,
+            waiver: recipient.known.as_ref().map(ToString::to_string),
             outcome: Outcome::Unknown,
             verdict: measured.verdict,
             basis: measured.basis,

@@ -74,6 +74,12 @@ pub struct JudgedProbe {
     pub expected: Vec<String>,
     /// Where that is said.
     pub expected_at: Place,
+    /// What later than this after `sent_at` is late, in milliseconds.
+    #[serde(default)]
+    pub within_ms: f64,
+    /// The waiver that holds for it, in words: its last day, its ticket, who approved it.
+    #[serde(default)]
+    pub waiver: Option<String>,
     /// Whether it passed.
     pub outcome: Outcome,
     /// What was measured.

@@ -61,6 +61,20 @@ pub struct Waiver {
     pub approved_by: Option<String>,
 }
 
+impl fmt::Display for Waiver {
+    /// `until 2027-01-31, CHG-4711, approved by Kim`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "until {}", self.until)?;
+        if let Some(ticket) = &self.ticket {
+            write!(f, ", {ticket}")?;
+        }
+        if let Some(approved_by) = &self.approved_by {
+            write!(f, ", approved by {approved_by}")?;
+        }
+        Ok(())
+    }
+}
+
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.name, &self.email) {

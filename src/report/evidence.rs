@@ -50,6 +50,9 @@ pub fn lines(probe: &JudgedProbe) -> Vec<(&'static str, String)> {
         lines.push(("reason", reason.clone()));
     }
     lines.push(("Message-ID", probe.message_id.clone()));
+    if let Some(waiver) = &probe.waiver {
+        lines.push(("waiver", waiver.clone()));
+    }
     if let Some(owner) = &probe.owner {
         lines.push(("owner", owner.clone()));
     }
@@ -80,7 +83,12 @@ pub fn measured(probe: &JudgedProbe) -> String {
         text.push_str(&format!(": {folder} of {mailbox}"));
     }
     if let Some(latency) = probe.latency_ms {
-        text.push_str(&format!(", {} after sending", interval(latency, probe.latency_uncertainty_ms)));
+        // The time is that of the first copy, the folder that of the last.
+        let seen = if probe.flags.contains(&Flag::Moved) { "first seen " } else { "" };
+        text.push_str(&format!(
+            ", {seen}{} after sending",
+            interval(latency, probe.latency_uncertainty_ms)
+        ));
     }
     if probe.flags.contains(&Flag::Duplicated) {
         text.push_str(&format!(", {} copies at once", probe.copies));
@@ -112,9 +120,10 @@ fn repeated(attempts: &[Attempt]) -> Vec<&[Attempt]> {
 
 fn attempt_line(attempts: &[Attempt], day: Option<Time>) -> String {
     let [attempt, rest @ ..] = attempts else { return String::new() };
-    let mut text = clock(attempt.ended_at, day);
-    if let Some(last) = rest.last() {
-        text.push_str(&format!("–{}, {} times", clock(last.ended_at, day), attempts.len()));
+    let last = rest.last().unwrap_or(attempt);
+    let mut text = format!("{}–{}", clock(attempt.at, day), clock(last.ended_at, day));
+    if !rest.is_empty() {
+        text.push_str(&format!(", {} times", attempts.len()));
     }
     text.push_str(&format!("  {}", attempt.host));
     // Where nobody was talked to, TLS is no question.

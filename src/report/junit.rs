@@ -82,7 +82,11 @@ fn test_case(probe: &JudgedProbe, suite: &str) -> TestCase {
 
 /// The status with what was expected and measured, the explanation and the remedy.
 fn told(probe: &JudgedProbe, mut status: TestCaseStatus) -> TestCaseStatus {
-    let waived = if probe.outcome == Outcome::Waived { "waived: " } else { "" };
+    let waived = match &probe.waiver {
+        _ if probe.outcome != Outcome::Waived => String::new(),
+        Some(waiver) => format!("waived {waiver}: "),
+        None => "waived: ".to_owned(),
+    };
     let late = probe
         .latency_ms
         .map(|latency| format!(" after {}", span(latency)))

@@ -12,7 +12,7 @@
 mod frame;
 
 use super::paint::{self, Span};
-use super::text;
+use super::text::{self, counted};
 use crate::explain::span;
 use crate::model::{News, Outcome, Phase, Progress, Time, time};
 use frame::frame;
@@ -124,11 +124,11 @@ impl<W: Write> Live<W> {
         let mut out = String::new();
         let started = self.phase.replace(progress.phase) != Some(progress.phase);
         match progress.phase {
-            Phase::Opening if started => out.push_str(&format!("opening {}\n", frame::counted(progress.mailboxes, "mailbox", "mailboxes"))),
-            Phase::Running if started => out.push_str(&format!("sending {}\n", frame::counted(progress.probes, "probe", "probes"))),
+            Phase::Opening if started => out.push_str(&format!("opening {}\n", counted(progress.mailboxes, "mailbox", "mailboxes"))),
+            Phase::Running if started => out.push_str(&format!("sending {}\n", counted(progress.probes, "probe", "probes"))),
             Phase::TakenUp if started => out.push_str(&format!(
                 "taking up {}; nothing is sent\n",
-                frame::counted(progress.probes, "probe", "probes")
+                counted(progress.probes, "probe", "probes")
             )),
             Phase::Stopping if started => out.push_str("stopping, once the attempts under way have ended\n"),
             _ => {}

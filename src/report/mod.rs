@@ -14,7 +14,7 @@ mod text;
 
 pub use json::read as read_json;
 pub use paint::{Span, outcome_sign, outcome_style};
-pub use text::{escape, shorten, shorten_address, width, wrap};
+pub use text::{counted, escape, shorten, shorten_address, width, wrap};
 
 use crate::model::Judged;
 use std::{fmt, str::FromStr};

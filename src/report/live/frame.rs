@@ -9,7 +9,7 @@ use super::Line;
 use crate::explain::span;
 use crate::model::{Phase, Progress, Time, Verdict, time};
 use crate::report::paint::{BOLD, DIM, PLAIN, REMARK, Span};
-use crate::report::text;
+use crate::report::text::{self, counted};
 
 const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 /// How many of those that are waited for are named, and how many blind mailboxes.
@@ -164,9 +164,4 @@ fn running(milliseconds: f64) -> String {
     } else {
         span(milliseconds)
     }
-}
-
-/// `1 probe`, `2 probes`.
-pub fn counted(count: usize, one: &str, many: &str) -> String {
-    format!("{count} {}", if count == 1 { one } else { many })
 }
