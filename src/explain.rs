@@ -14,6 +14,7 @@ mod span;
 mod status;
 mod unproven;
 
+pub use quote::queue_id;
 pub use span::{interval, span};
 
 use crate::model::{JudgedProbe, Outcome, Verdict};

@@ -146,6 +146,7 @@ pub fn plan(site: &Site, scenario: &Scenario, start: &Start, random: &mut dyn Fn
         recipients,
         senders: senders.values,
         probes,
+        spacing: scenario.limits.spacing.unwrap_or_default(),
     })
 }
 

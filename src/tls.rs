@@ -216,6 +216,10 @@ fn reason(error: &TlsError) -> String {
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "the certificate is not meant for servers".to_owned()
         }
+        // webpki says this of the certificates that `openssl req -x509` makes.
+        other if format!("{other:?}").contains("CaUsedAsEndEntity") => {
+            "the certificate is that of a CA, not of a server (self-signed?)".to_owned()
+        }
         other => format!("the certificate does not hold: {other}"),
     }
 }

@@ -75,6 +75,7 @@ fn plan() -> Plan {
         }
     };
     Plan {
+        spacing: std::time::Duration::ZERO,
         addresses: std::collections::BTreeMap::new(),
         run: RunInfo {
             id: run(),

@@ -616,6 +616,21 @@ async fn a_stopped_run_is_pending_and_watch_finishes_it_without_sending() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_stopped_run_had_put_off_never_left_and_is_not_waited_for() {
+    let mut trial = Trial::new(&[("grey", Fate::Replies(&[451]))]);
+    trial.stop_after = Some(seconds(10));
+    let (judged, _) = trial.go().await;
+    assert_eq!(verdicts(&judged.unwrap()), [("grey".into(), Verdict::Pending)]);
+    trial.taken_up = Some(trial.events());
+    trial.stop_after = None;
+    let (judged, took) = trial.go().await;
+    let judged = judged.unwrap();
+    assert_eq!(verdicts(&judged), [("grey".into(), Verdict::Unknown)]);
+    assert!(judged.probes[0].flags.contains(&Flag::NotSent), "{:?}", judged.probes[0].flags);
+    assert!(took < seconds(1), "{took:?} by the paused clock");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_a_killed_process_left_is_looked_for_and_never_sent_again() {
     let trial = Trial::new(&[("begun", Fate::Vanishes), ("never", Fate::Vanishes)]);
     let id = |local: &str| {

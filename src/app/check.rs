@@ -90,10 +90,10 @@ impl Desk {
             text.push_str(&format!("{paint}{sign:<5}{off} {}\n      {}\n", escape(what), escape(said)));
         }
         text.push_str(&match wrong {
-            0 => format!("All {} routes and mailboxes answer. Nothing was sent.\n", findings.len()),
+            0 => "Every route and mailbox answers. Nothing was sent.\n".to_owned(),
             _ => format!(
-                "{wrong} of {} routes and mailboxes do not answer as they should. Nothing was sent.\n",
-                findings.len()
+                "{wrong} of {} do not answer as they should. Nothing was sent.\n",
+                counted(findings.len(), "route or mailbox", "routes and mailboxes")
             ),
         });
         self.output.print(text.as_bytes())?;

@@ -37,6 +37,7 @@ impl Desk {
         let key = self.tag_key(&site).await?;
         let (mut judged, interrupted) = self.measure(&site, &read, &key).await?;
         let gone = || "Interrupted. The demonstration's mail world ended with it, so there is nothing to go on with.".to_owned();
+        self.output.cannot_go_on();
         let code = self.conclude(&mut judged, &targets, interrupted.then(gone));
         if scenario.is_some() || interrupted {
             return Ok(code);

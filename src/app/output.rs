@@ -4,7 +4,7 @@ use crate::{
     cli::{Shared, When},
     config::Diagnostics,
     explain,
-    model::{Judged, Outcome},
+    model::{Judged, Outcome, Verdict},
     report::{self, Format, Style, live::Live},
 };
 use anstream::ColorChoice;
@@ -21,6 +21,8 @@ pub(super) struct Output {
     style: Style,
     color_errors: bool,
     quiet: bool,
+    /// Whether a run that was interrupted can be finished.
+    can_go_on: bool,
 }
 
 /// Where a further report goes.
@@ -47,6 +49,7 @@ impl Output {
             },
             color_errors: color(anstream::AutoStream::choice(&io::stderr())),
             quiet: shared.quiet,
+            can_go_on: true,
         }
     }
 
@@ -55,9 +58,24 @@ impl Output {
         &self.style
     }
 
+    /// How a list looks: in a file or a pipe nothing of it is left out.
+    pub fn list_style(&self) -> Style {
+        let width = if io::stdout().is_terminal() {
+            self.style.width
+        } else {
+            usize::MAX / 2
+        };
+        Style { width, ..self.style }
+    }
+
     /// Whether somebody sits at both ends.
     pub fn is_interactive() -> bool {
         io::stdin().is_terminal() && io::stderr().is_terminal()
+    }
+
+    /// There will be nothing to finish an interrupted run with.
+    pub fn cannot_go_on(&mut self) {
+        self.can_go_on = false;
     }
 
     /// The view of a run while it goes.
@@ -106,6 +124,9 @@ impl Output {
     pub fn publish(&self, judged: &mut Judged, targets: &[Target]) -> Result<(), Vec<String>> {
         for probe in &mut judged.probes {
             (probe.explanation, probe.remedy) = explain::explain(probe);
+            if probe.verdict == Verdict::Pending && !self.can_go_on {
+                probe.remedy = None;
+            }
         }
         let mut failed: Vec<String> = targets.iter().filter_map(|target| self.write(target, judged).err()).collect();
         let all_well = judged

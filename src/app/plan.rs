@@ -41,7 +41,7 @@ impl Desk {
         let mut text = table::plain(
             &["recipient", "route", "message", "expected", "looked for in"],
             &rows,
-            self.output.style(),
+            &self.output.list_style(),
         );
         text.push('\n');
         let hops: BTreeSet<(&str, String)> = plan.probes.iter().map(|probe| (probe.route.as_str(), next_hop(probe))).collect();

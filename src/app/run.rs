@@ -119,16 +119,19 @@ impl Desk {
 impl Desk {
     /// What to say of a run that was interrupted.
     pub(super) fn how_to_go_on(&self, site: &Site) -> String {
-        let state = self
-            .shared
-            .state
-            .as_ref()
-            .map(|state| format!(" --state {}", quoted(&state.to_string_lossy())));
         format!(
             "Interrupted. To look for what was sent, and finish: mailflow watch --site {}{}\nIt sends nothing: what has not left by now never will.",
             quoted(&site.file),
-            state.unwrap_or_default()
+            self.named_state()
         )
+    }
+
+    /// The state folder as a command must name it, with a space before it; empty for the usual one.
+    pub(super) fn named_state(&self) -> String {
+        let state = self.shared.state.as_ref();
+        state
+            .map(|state| format!(" --state {}", quoted(&state.to_string_lossy())))
+            .unwrap_or_default()
     }
 }
 

@@ -29,7 +29,7 @@ impl Desk {
             let text = table::plain(
                 &["run", "started (UTC)", "scenario", "came to", "change"],
                 &rows,
-                self.output.style(),
+                &self.output.list_style(),
             );
             self.output.print(text.as_bytes())?;
         }

@@ -92,8 +92,9 @@ impl Desk {
                 format!("{count} unfinished runs are")
             };
             self.output.remark(&format!(
-                "{runs} of another site: mailflow watch --site {}",
-                quoted(&site.to_string_lossy())
+                "{runs} of another site: mailflow watch --site {}{}",
+                quoted(&site.to_string_lossy()),
+                self.named_state()
             ));
         }
     }

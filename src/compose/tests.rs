@@ -70,6 +70,7 @@ fn plan(role: &str) -> Plan {
         senders: vec![sender],
         mailboxes: vec![],
         probes,
+        spacing: std::time::Duration::ZERO,
     }
 }
 

@@ -110,7 +110,7 @@ fn read<T>(path: &Path, text: &str, build: impl FnOnce(&mut Context<'_>, &Node) 
         if matches!(root.kind, Kind::Nothing) {
             mistakes
                 .note(beginning(&source), "this file is empty")
-                .help("`mailflow schema` shows what may stand in it");
+                .help("`mailflow schema site` and `mailflow schema scenario` show what may stand in it");
             return None;
         }
         build(&mut Context::new(path, &source, &mut mistakes), root)

@@ -168,6 +168,13 @@ pub fn junk(probe: &JudgedProbe) -> Finding {
         .collect();
     if failing.is_empty() {
         sentence.push('.');
+        if first_folder(probe).is_some() {
+            let step = format!(
+                "Look for what moves mail after its delivery into {}: a rule or filter of a client that is signed in there, or a later verdict of the provider.",
+                mailbox(probe)
+            );
+            return Finding::new(sentence, step);
+        }
         let step =
             "Open it there and read in its header which rule or score judged it; fix what that rule found before you touch the rule.";
         return Finding::new(sentence, step);

@@ -1,6 +1,6 @@
 //! What else is noteworthy beside the verdict: unmet requirements and flags, one short sentence each.
 
-use super::{Finding, arrival, listed, quote, span};
+use super::{Finding, arrival, interval, listed, quote, span};
 use crate::model::{AlterationKind, Attempt, DsnAction, Flag, JudgedProbe, MailboxName, RequirementResult, Verdict};
 
 /// Every note, the gravest first.
@@ -87,9 +87,10 @@ fn note(probe: &JudgedProbe, flag: Flag) -> Option<Finding> {
 fn late(probe: &JudgedProbe) -> Finding {
     let within = span(probe.within_ms);
     let over = match probe.latency_ms {
-        Some(latency) if probe.within_ms > 0.0 => {
-            format!("It came {} later than `within` ({within}) allows", span(latency - probe.within_ms))
-        }
+        Some(latency) if probe.within_ms > 0.0 => format!(
+            "It came {} later than `within` ({within}) allows",
+            interval(latency - probe.within_ms, probe.latency_uncertainty_ms)
+        ),
         _ => "It came later than `within` allows".to_owned(),
     };
     if let Some(deferred) = deferrals(probe).last() {

@@ -30,6 +30,7 @@ pub enum Cause {
     Relaying,
     Outsiders,
     Sender,
+    SendingHost,
     Spam,
     Blocklist,
     Authentication,
@@ -44,22 +45,51 @@ pub enum Cause {
     Other,
 }
 
-/// Words that tell a cause, in lower case; the first that fit win.
-const BY_WORDS: &[(&[&str], Cause)] = &[
+/// Words by which a blocklist is named.
+const LISTED: &[&str] = &[
+    "blocklist",
+    "block list",
+    "blacklist",
+    "spamhaus",
+    "dnsbl",
+    "barracudacentral",
+    "listed by",
+    "listed at",
+    "listed in",
+    "blocked using",
+];
+
+/// Words, in lower case, that say of whom a refusal speaks, whatever its code: not of the recipient.
+const BEFORE_CODES: &[(&[&str], Cause)] = &[
+    (
+        &["unverified address", "address verification", "recipient address verif"],
+        Cause::Unreachable,
+    ),
     (
         &[
-            "blocklist",
-            "block list",
-            "blacklist",
-            "spamhaus",
-            "dnsbl",
-            "barracudacentral",
-            "listed by",
-            "listed at",
-            "listed in",
+            "client host rejected",
+            "helo command rejected",
+            "reverse hostname",
+            "reverse dns",
+            "banned sending ip",
+            "5.7.606",
         ],
-        Cause::Blocklist,
+        Cause::SendingHost,
     ),
+    (
+        &["sender address", "sender rejected", "sender verify", "sender domain"],
+        Cause::Sender,
+    ),
+    (
+        &["must issue a starttls", "starttls first", "starttls is required"],
+        Cause::Encryption,
+    ),
+    (&["sending quota", "sending limit", "sending rate"], Cause::Rate),
+];
+
+/// Words that tell a cause, in lower case; the first that fit win.
+const BY_WORDS: &[(&[&str], Cause)] = &[
+    (LISTED, Cause::Blocklist),
     (
         &["relaying", "relay access", "relay denied", "relay not", "to relay", "not relay"],
         Cause::Relaying,
@@ -110,13 +140,16 @@ const BY_WORDS: &[(&[&str], Cause)] = &[
             "mailbox unavailable",
             "recipient rejected",
             "unknown recipient",
-            "not found",
+            "user not found",
+            "recipient not found",
+            "recipientnotfound",
+            "mailbox not found",
+            "address not found",
         ],
         Cause::NoSuchMailbox,
     ),
     (&["disabled", "inactive", "suspended"], Cause::Disabled),
     (&["too many hops", "loop"], Cause::Loop),
-    (&["sender address", "sender rejected", "sender verify"], Cause::Sender),
 ];
 
 impl Refusal<'_> {
@@ -140,11 +173,15 @@ impl Refusal<'_> {
         if says(&["greylist", "graylist", "grey-list", "greylisted"]) {
             return Cause::Greylisting;
         }
+        let spoken_of = |table: &[(&[&str], Cause)]| table.iter().find(|(words, _)| says(words)).map(|(_, cause)| *cause);
+        if let Some(cause) = spoken_of(BEFORE_CODES).filter(|cause| *cause != Cause::SendingHost || !says(LISTED)) {
+            return cause;
+        }
         if let Some(cause) = code.and_then(by_code) {
             return cause;
         }
-        if let Some((_, cause)) = BY_WORDS.iter().find(|(words, _)| says(words)) {
-            return *cause;
+        if let Some(cause) = spoken_of(BY_WORDS) {
+            return cause;
         }
         match (code, self.code) {
             (Some(code), _) if code.starts_with("7.") => Cause::Policy,
@@ -232,7 +269,12 @@ impl Cause {
                     "If outsiders must reach {recipient}, let it take mail from outside, this one address only; if not, expect `returned`."
                 )
             }
-            Self::Sender => format!("Check that the envelope sender of route {route} exists and that its domain takes mail."),
+            Self::Sender => format!(
+                "Check that the envelope sender of route {route} exists, that its domain takes mail, and that the login there may send as it."
+            ),
+            Self::SendingHost => format!(
+                "{host} refuses the host that sends by route {route}, whoever the recipient: check its HELO name, its reverse DNS, and whether it may send there."
+            ),
             Self::Spam => {
                 format!("Find in the log of {host} the rule or score that refused it, and fix what that rule found rather than the rule.")
             }
@@ -240,7 +282,8 @@ impl Cause {
                 format!("Find out why the sending host is on the list that {host} names, fix that, then ask the list to take it off.")
             }
             Self::Authentication => {
-                "Fix SPF, DKIM or DMARC of the sending domain: its DNS records, and the signing on the sending host.".to_owned()
+                "Fix SPF, DKIM or DMARC of the sending domain: its DNS records must name the host that sends, this one where the route leads straight out."
+                    .to_owned()
             }
             Self::SignIn => format!("Check the user and the secret of route {route}, and prove them with `mailflow check`."),
             Self::Encryption => format!("Set `tls: required` on route {route}: {host} takes such mail over TLS only."),
@@ -329,6 +372,38 @@ mod tests {
             (452, Some("4.3.1"), "Insufficient system storage", false, Cause::Resources),
             (421, Some("4.7.28"), "Too fast", false, Cause::Rate),
             (530, None, "Authentication needed", false, Cause::SignIn),
+            (
+                450,
+                Some("4.7.1"),
+                "<x>: Helo command rejected: Host not found",
+                false,
+                Cause::SendingHost,
+            ),
+            (
+                550,
+                Some("5.1.1"),
+                "5.7.606 Access denied, banned sending IP [192.0.2.1]",
+                false,
+                Cause::SendingHost,
+            ),
+            (
+                450,
+                Some("4.1.8"),
+                "<p@x>: Sender address rejected: Domain not found",
+                false,
+                Cause::Sender,
+            ),
+            (550, None, "Sender rejected: does not exist here", false, Cause::Sender),
+            (451, Some("4.3.0"), "content scanner gw.test not found", false, Cause::Other),
+            (
+                450,
+                Some("4.1.1"),
+                "unverified address: connect to store.test: Connection refused",
+                false,
+                Cause::Unreachable,
+            ),
+            (530, Some("5.7.0"), "Must issue a STARTTLS command first", false, Cause::Encryption),
+            (450, None, "Daily user sending quota exceeded", false, Cause::Rate),
             (556, Some("5.1.10"), "x.example takes no mail (null MX)", true, Cause::NullMx),
             (550, Some("5.1.2"), "there is no such domain", true, Cause::NoSuchDomain),
             (554, Some("5.4.6"), "Hop count exceeded", false, Cause::Loop),

@@ -37,19 +37,32 @@ fn taken(probe: &JudgedProbe) -> String {
     match probe.attempts.last() {
         Some(last) if last.in_doubt => format!("The connection to {} broke after the final dot", quote::host(last)),
         Some(last) => format!("{} took it with {}", quote::host(last), quote::quoted(&last.reply.to_string())),
-        None => "It was sent".to_owned(),
+        None => "Handing it over was begun".to_owned(),
     }
 }
 
 pub fn lost(probe: &JudgedProbe) -> Finding {
     let mut sentence = format!(
-        "{}, but after the give-up time it was in none of the places where it could be, all of which were looked at, and no bounce came back",
+        "{}, but after the give-up time it was in none of the places that the site names for it, all of which were looked at, and no bounce came back",
         taken(probe)
     );
     if let Some(reason) = &probe.reason {
         sentence.push_str(&format!(" ({})", trimmed(reason)));
     }
     sentence.push('.');
+    if let Some(dsn) = probe.dsn.as_ref().filter(|dsn| dsn.action == DsnAction::Delayed) {
+        let mta = dsn.reporting_mta.as_deref().unwrap_or("The mail system");
+        let why = dsn
+            .diagnostic
+            .as_deref()
+            .map(|said| format!(": {}", quote::quoted(said)))
+            .unwrap_or_default();
+        sentence.push_str(&format!(" {mta} had sent notice that it was waiting there{why}; it may still be."));
+        return Finding::new(
+            sentence,
+            format!("Look into the queue of {mta} for {}, and mend what it waits for.", probe.message_id),
+        );
+    }
     if probe.flags.contains(&Flag::QuarantineUnchecked) {
         sentence.push_str(" It may be held in a quarantine: the site does not say where one would be, so none was looked at.");
         return Finding::new(
@@ -65,6 +78,16 @@ pub fn lost(probe: &JudgedProbe) -> Finding {
 }
 
 pub fn accepted(probe: &JudgedProbe) -> Finding {
+    if probe.expected.iter().any(|expected| meets(expected, Verdict::Rejected, None)) {
+        let host = probe.attempts.last().map_or("the next hop", quote::host);
+        return Finding::new(
+            format!(
+                "{}, and nothing came back until the give-up time; it should have been returned.",
+                taken(probe)
+            ),
+            format!("Have {host} check recipients before it takes a message: what nobody has must be refused, not swallowed."),
+        );
+    }
     Finding::new(
         format!("{}; there is nowhere to look for it, so nothing more is known.", taken(probe)),
         format!(
@@ -96,7 +119,7 @@ pub fn unknown(probe: &JudgedProbe) -> Finding {
     let reason = probe.reason.as_deref().map(trimmed);
     match probe.attempts.last() {
         Some(last) if last.in_doubt => in_doubt(probe, last, reason),
-        Some(last) if !last.reply.is_positive() => {
+        Some(last) if !last.reply.is_positive() && is_about_the_attempt(reason) => {
             let said = if last.reply.code.is_some() {
                 quote::reply(&last.reply)
             } else {
@@ -112,16 +135,34 @@ pub fn unknown(probe: &JudgedProbe) -> Finding {
             let step = step_for_reason(reason).unwrap_or_else(|| "Run the scenario again.".to_owned());
             Finding::new(format!("The probe never left: {reason}."), step)
         }
+        Some(last) if !last.reply.is_positive() => {
+            let sentence = format!(
+                "{} had put it off with {}; {}.",
+                quote::host(last),
+                quote::quoted(&last.reply.to_string()),
+                reason.unwrap_or("what became of it could not be measured")
+            );
+            Finding::new(sentence, "Run the scenario again for it, once it is sure that no copy will come.")
+        }
         _ => {
             let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
             let sentence = format!("{}; whether it arrived could not be measured{reason}.", taken(probe));
-            let step = step_for_reason(&reason);
-            Finding::new(
-                sentence,
-                step.unwrap_or_else(|| "Run `mailflow check` to see which mailbox cannot be read, and why.".to_owned()),
-            )
+            let step = if probe.attempts.is_empty() {
+                format!(
+                    "Search the logs of route {} for {}; where nothing of it is found, run the scenario again.",
+                    probe.route, probe.message_id
+                )
+            } else {
+                step_for_reason(&reason).unwrap_or_else(|| "Run `mailflow check` to see which mailbox cannot be read, and why.".to_owned())
+            };
+            Finding::new(sentence, step)
         }
     }
+}
+
+/// Whether the reason for which it is unknown is that it could not be handed over.
+fn is_about_the_attempt(reason: Option<&str>) -> bool {
+    reason.is_none_or(|reason| reason.starts_with("it could not be handed over"))
 }
 
 /// It was cut off after the final dot: whether it was taken is known to the other side only.
@@ -161,10 +202,18 @@ fn step_for_failed_attempt(probe: &JudgedProbe, attempt: &Attempt) -> String {
 /// What to do about the reason for which something could not be measured.
 fn step_for_reason(reason: &str) -> Option<String> {
     let reason = reason.to_lowercase();
-    let steps: [(&[&str], &str); 7] = [
+    let steps: [(&[&str], &str); 9] = [
         (
             &["sender has no"],
             "Name a mailbox for the sender in the site (`mailbox:`): without one, nobody sees what comes back.",
+        ),
+        (
+            &["certificate has expired", "certificate is not valid yet", "certificate was revoked"],
+            "Renew the certificate of that server; until then nothing is sent to it or read from it over TLS.",
+        ),
+        (
+            &["certificate is not for", "certificate is for another name"],
+            "Give that server a certificate for the name in the site, or write the name of its certificate there (`connect:` says where it is).",
         ),
         (
             &["certificate", "unknown issuer", "unknownissuer"],

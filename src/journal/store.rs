@@ -389,6 +389,7 @@ mod tests {
             mailboxes: vec![],
             addresses: std::collections::BTreeMap::default(),
             probes: vec![],
+            spacing: Duration::ZERO,
         }
     }
 

@@ -17,7 +17,6 @@ impl Ledger {
         let record = self.record(index);
         let recipient = self.plan().recipient(self.probe(index));
         let decided = measured.verdict != Verdict::Pending;
-        let never_left = record.began.is_none() || record.unreachable();
         // While it waits, a stray copy alone may still turn out to be the only one.
         let further = decided || !self.arrived(index).is_empty();
         let is_true = [
@@ -31,7 +30,7 @@ impl Ledger {
                 measured.verdict != Verdict::Elsewhere && further && self.astray(index).next().is_some(),
             ),
             (Flag::SettleBlind, decided && self.is_settle_blind(index)),
-            (Flag::NotSent, decided && never_left && !record.has_traces()),
+            (Flag::NotSent, decided && record.never_left()),
         ];
         let mut flags: BTreeSet<Flag> = is_true.into_iter().filter_map(|(flag, is_true)| is_true.then_some(flag)).collect();
         flags.extend(self.lateness(index, arrival));

@@ -1,6 +1,6 @@
 //! The ledger of a run: its events, folded into what is known of each probe and of each mailbox.
 
-use super::record::{Gone, Record, Try};
+use super::record::{Gone, HandingOver, Record, Try};
 use crate::model::{CopyId, Dsn, Event, MailboxName, Plan, Probe, ProbeId, Time, What, time};
 use chrono::SubsecRound;
 use std::{
@@ -121,8 +121,11 @@ impl Ledger {
                     attempt,
                     answered: *answered,
                 });
-                record.over |= *last;
+                if *last {
+                    record.handing_over = HandingOver::Ended;
+                }
             }),
+            What::Halted { probe } => self.with(*probe, |record| record.handing_over = HandingOver::Halted),
             What::Seen { probe, copy } => self.with(*probe, |record| record.see(copy)),
             What::Gone {
                 probe,
@@ -212,7 +215,7 @@ impl Ledger {
 
     /// Whether handing this probe over has ended.
     pub fn is_handed_over(&self, index: usize) -> bool {
-        self.records[index].over
+        self.records[index].over()
     }
 
     /// The copies of every probe in this mailbox that were there at last sight, each with the latest time at which it certainly was: when it

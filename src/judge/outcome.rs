@@ -1,7 +1,9 @@
 //! Outcomes: whether what was measured is what was expected, or what is known and waived.
 
 use super::{Ledger, record::Held};
-use crate::model::{AlterationKind, Copy, Expectation, Flag, JudgedProbe, Outcome, Recipient, Requirement, RequirementResult, Verdict};
+use crate::model::{
+    AlterationKind, Copy, Expectation, Flag, JudgedProbe, Outcome, Recipient, Requirement, RequirementResult, Verdict, Waiver,
+};
 
 impl Ledger {
     /// Passed, failed, waived or unknown. `today` of a waiver is the day (UTC) on which the run started.
@@ -13,11 +15,15 @@ impl Ledger {
         if !judged.verdict.is_proven() {
             return Outcome::Unknown;
         }
-        let today = self.plan().run.started_at.date_naive();
         match &recipient.known {
-            Some(waiver) if today <= waiver.until && is_met(judged, &waiver.verdicts) => Outcome::Waived,
+            Some(waiver) if self.is_in_force(waiver) && is_met(judged, &waiver.verdicts) => Outcome::Waived,
             _ => Outcome::Failed,
         }
+    }
+
+    /// Whether the waiver holds on the day (UTC) on which the run started.
+    pub(super) fn is_in_force(&self, waiver: &Waiver) -> bool {
+        self.plan().run.started_at.date_naive() <= waiver.until
     }
 
     /// Each requirement against every one of these copies; none where nothing arrived.

@@ -7,12 +7,23 @@ use crate::model::{Attempt, Copy, Dsn, DsnAction, MailboxName, Placement, Time};
 pub(super) struct Record {
     pub began: Option<Time>,
     pub attempts: Vec<Try>,
-    /// Whether handing it over has ended.
-    pub over: bool,
+    pub handing_over: HandingOver,
     pub copies: Vec<Held>,
     pub notifications: Vec<Dsn>,
     pub auto_replied: bool,
     pub replied: bool,
+}
+
+/// How far handing it over has come.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) enum HandingOver {
+    /// Not begun, or under way: an attempt may have got further than is known.
+    #[default]
+    Open,
+    /// The run was stopped between two attempts.
+    Halted,
+    /// No further attempt will follow.
+    Ended,
 }
 
 #[derive(Debug)]
@@ -53,15 +64,25 @@ impl Record {
         }
     }
 
+    /// Whether handing it over has ended.
+    pub fn over(&self) -> bool {
+        self.handing_over == HandingOver::Ended
+    }
+
+    /// Whether the run was stopped between two attempts.
+    pub fn halted(&self) -> bool {
+        self.handing_over == HandingOver::Halted
+    }
+
     /// Whether the next hop took it.
     pub fn accepted(&self) -> Option<&Attempt> {
-        let last = self.attempts.last().filter(|last| self.over && last.answered);
+        let last = self.attempts.last().filter(|last| self.over() && last.answered);
         last.map(|last| &last.attempt).filter(|attempt| attempt.reply.is_positive())
     }
 
     /// Whether it was refused in the end.
     pub fn refused(&self) -> bool {
-        let last = self.attempts.last().filter(|last| self.over && last.answered);
+        let last = self.attempts.last().filter(|last| self.over() && last.answered);
         last.is_some_and(|last| !last.attempt.reply.is_positive())
     }
 
@@ -72,7 +93,12 @@ impl Record {
 
     /// Whether nothing ever left, because the mail system could not be talked to.
     pub fn unreachable(&self) -> bool {
-        self.over && !self.cut_off() && self.attempts.last().is_some_and(|last| !last.answered)
+        self.over() && !self.cut_off() && self.attempts.last().is_some_and(|last| !last.answered)
+    }
+
+    /// Whether it certainly never left: no attempt was made, or every one ended before the message was handed over.
+    pub fn never_left(&self) -> bool {
+        (self.began.is_none() || self.unreachable() || self.halted()) && !self.has_traces()
     }
 
     /// Whether something came of it that proves that it did leave.

@@ -44,7 +44,10 @@ impl Ledger {
                 Stand::Waiting(Wait::without_end("to be sent"))
             };
         };
-        if !record.over && !self.resumed() {
+        if record.halted() && self.resumed() && record.never_left() {
+            return Stand::Decided;
+        }
+        if !record.over() && !self.resumed() {
             // It may arrive before the final reply is read.
             return Stand::Waiting(Wait {
                 outstanding: true,

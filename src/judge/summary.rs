@@ -3,7 +3,7 @@
 use super::{Ledger, Stand, record::Held, roles, verdict::Measured};
 use crate::model::{
     Alteration, Dsn, DsnAction, Judged, JudgedProbe, MailboxName, Member, Outcome, REPORT_SCHEMA, Recipient, SightingRecord, Summary, Time,
-    Verdict, time,
+    Verdict, Waiver, time,
 };
 
 /// The run as it stands at `now`.
@@ -85,7 +85,7 @@ impl Ledger {
             expected: probe.expected.iter().map(ToString::to_string).collect(),
             expected_at: probe.expected_at.clone(),
             within_ms: probe.within.as_secs_f64() * 1000.0,
-            waiver: recipient.known.as_ref().map(ToString::to_string),
+            waiver: recipient.known.as_ref().map(|waiver| self.told(waiver)),
             outcome: Outcome::Unknown,
             verdict: measured.verdict,
             basis: measured.basis,
@@ -116,6 +116,15 @@ impl Ledger {
         };
         judged.outcome = self.outcome(&judged, &probe.expected, recipient);
         judged
+    }
+
+    /// A waiver in words, and whether it still held when the run started.
+    fn told(&self, waiver: &Waiver) -> String {
+        if self.is_in_force(waiver) {
+            waiver.to_string()
+        } else {
+            format!("no longer in force: {waiver}")
+        }
     }
 
     fn is_decided(&self, index: usize, now: Time) -> bool {

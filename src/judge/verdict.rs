@@ -74,13 +74,17 @@ impl Ledger {
         if record.began.is_none() && !record.has_traces() {
             return Measured::unknown("the run ended before this probe was sent");
         }
-        if record.unreachable() && !record.has_traces() {
+        if record.never_left() {
             let reply = record
                 .attempts
                 .last()
                 .map(|last| last.attempt.reply.to_string())
                 .unwrap_or_default();
-            return Measured::unknown(format!("it could not be handed over: {reply}"));
+            return Measured::unknown(if record.halted() {
+                format!("the run was stopped before a further attempt; the last one ended with: {reply}")
+            } else {
+                format!("it could not be handed over: {reply}")
+            });
         }
         self.measure_unseen(index, meant)
     }
@@ -120,7 +124,7 @@ impl Ledger {
                     .to_owned(),
             );
         }
-        if !record.over {
+        if !record.over() {
             return Some(
                 "the run was cut off before the final reply to this probe was read, and no copy was found: it may never have been taken"
                     .to_owned(),
@@ -167,9 +171,11 @@ impl Ledger {
             .places(index)
             .into_iter()
             .find(|name| !other_member(name) && not_looked_at(name))?;
+        let of_sender = self.plan().sender(self.probe(index)).mailbox.as_ref() == Some(name) && !recipient.meant.contains(name);
+        let why = if of_sender { ", where bounces come back" } else { "" };
         Some(match self.sight(name).and_then(|sight| sight.blind.as_ref()) {
-            Some(trouble) => format!("the mailbox {name} could not be looked at after the give-up time: {trouble}"),
-            None => format!("the mailbox {name} was not looked at after the give-up time"),
+            Some(trouble) => format!("the mailbox {name} could not be looked at after the give-up time{why}: {trouble}"),
+            None => format!("the mailbox {name} was not looked at after the give-up time{why}"),
         })
     }
 }

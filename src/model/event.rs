@@ -41,6 +41,11 @@ pub enum What {
         /// Whether no further attempt will follow.
         last: bool,
     },
+    /// The run was stopped between two attempts: nothing of this probe is under way, and no further attempt will follow.
+    Halted {
+        /// The probe.
+        probe: ProbeId,
+    },
     /// A copy of a probe was seen for the first time.
     Seen {
         /// The probe.

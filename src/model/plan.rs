@@ -20,6 +20,9 @@ pub struct Plan {
     pub addresses: BTreeMap<String, MailboxName>,
     /// The probes, in the order in which they leave.
     pub probes: Vec<Probe>,
+    /// The least time between two probes to one recipient (`spacing`).
+    #[serde(default)]
+    pub spacing: Duration,
 }
 
 impl Plan {

@@ -62,9 +62,10 @@ pub struct Waiver {
 }
 
 impl fmt::Display for Waiver {
-    /// `until 2027-01-31, CHG-4711, approved by Kim`.
+    /// `for junk until 2027-01-31, CHG-4711, approved by Kim`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "until {}", self.until)?;
+        let verdicts: Vec<String> = self.verdicts.iter().map(ToString::to_string).collect();
+        write!(f, "for {} until {}", verdicts.join(" or "), self.until)?;
         if let Some(ticket) = &self.ticket {
             write!(f, ", {ticket}")?;
         }

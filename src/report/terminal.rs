@@ -9,7 +9,7 @@ use super::paint::{BOLD, DIM, PLAIN, Span, outcome_sign, outcome_style};
 use super::rows::{self, Layout};
 use super::table::{self, Column, Fit, Row};
 use super::{Style, evidence, text};
-use crate::explain::span;
+use crate::explain::{queue_id, span};
 use crate::model::{Judged, JudgedProbe, Outcome, Verdict, time};
 use std::collections::BTreeMap;
 
@@ -145,10 +145,9 @@ impl Page {
             self.labelled(label, &line, out);
         }
         if !others.is_empty() {
-            let mut named: Vec<&str> = others.iter().take(NAMED).map(|probe| probe.recipient.as_str()).collect();
-            let more = format!("{} more in the table", others.len().saturating_sub(NAMED));
+            let mut named: Vec<String> = others.iter().take(NAMED).map(|probe| named(probe)).collect();
             if others.len() > NAMED {
-                named.push(&more);
+                named.push(format!("{} more in the table", others.len() - NAMED));
             }
             self.labelled("the same for", &named.join(", "), out);
         }
@@ -332,6 +331,12 @@ fn rank(outcome: Outcome) -> u8 {
     }
 }
 
+/// An address, and by what to find its message in the next hop's log.
+fn named(probe: &JudgedProbe) -> String {
+    let id = probe.attempts.last().and_then(|last| queue_id(&last.reply.text));
+    id.map_or_else(|| probe.recipient.clone(), |id| format!("{} (queue id {id})", probe.recipient))
+}
+
 /// What makes two failures the same to whoever mends them: all that was said and measured, except of whom and when.
 fn cause(probe: &JudgedProbe) -> String {
     let said = probe
@@ -347,6 +352,12 @@ fn cause(probe: &JudgedProbe) -> String {
         .collect();
     let what = (probe.outcome, probe.verdict, &probe.flags, &probe.folder, &probe.reason);
     let asked = (&probe.route, &probe.message, &probe.case, &probe.expected);
+    // A remedy that names somebody is for that one address.
+    let owner = probe
+        .owner
+        .as_ref()
+        .filter(|owner| probe.remedy.as_ref().is_some_and(|remedy| remedy.contains(*owner)));
     let members: Vec<Verdict> = probe.members.iter().map(|member| member.verdict).collect();
-    format!("{what:?}{asked:?}{said:?}{returned:?}{unmet:?}{members:?}")
+    let further = (owner, &probe.waiver);
+    format!("{what:?}{asked:?}{said:?}{returned:?}{unmet:?}{members:?}{further:?}")
 }

@@ -6,10 +6,17 @@ use crate::{
     clock::Clock,
     journal::{JournalError, Log},
     model::{Event, Plan, Time, What, time},
-    send::{Answer, Parcel, Sender, Trouble},
+    send::{Answer, Parcel, Permit, Sender, Trouble},
 };
-use std::{collections::HashSet, sync::Arc, time::Duration};
-use tokio::sync::{mpsc, watch};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
 
 /// The pause before the second attempt; each further one is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
@@ -25,6 +32,42 @@ pub(super) struct Errand {
     pub events: mpsc::Sender<Event>,
     pub stop: watch::Receiver<bool>,
     pub ready: watch::Receiver<Ready>,
+    pub spacing: Spacing,
+}
+
+/// Keeps the least distance between two probes to one recipient, however late the first of them left.
+#[derive(Debug, Default)]
+pub(super) struct Spacing {
+    least: Duration,
+    next: Mutex<HashMap<usize, Instant>>,
+}
+
+impl Spacing {
+    pub(super) fn new(least: Duration) -> Self {
+        Self { least, ..Self::default() }
+    }
+
+    /// Until when a probe to this recipient must wait; with `None` it may leave, and is taken to do so now.
+    fn wait(&self, recipient: usize) -> Option<Instant> {
+        if self.least.is_zero() {
+            return None;
+        }
+        let now = Instant::now();
+        let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = next.get(&recipient).copied().filter(|next| *next > now);
+        if until.is_none() {
+            next.insert(recipient, now + self.least);
+        }
+        until
+    }
+
+    /// A probe to this recipient leaves in this moment.
+    fn left(&self, recipient: usize) {
+        if !self.least.is_zero() {
+            let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+            next.insert(recipient, Instant::now() + self.least);
+        }
+    }
 }
 
 /// Which probes may leave, as far as their mailboxes are concerned.
@@ -84,8 +127,13 @@ async fn attempts(errand: &Errand, index: usize, sender: &dyn Sender) -> Result<
     for tries in 0.. {
         let permit = tokio::select! {
             biased;
-            () = stopped(&mut stop) => return Ok(()),
-            permit = sender.ready() => permit,
+            () = stopped(&mut stop) => {
+                if parcel.is_some() {
+                    halt(errand, index).await;
+                }
+                return Ok(());
+            }
+            permit = next_turn(errand, index, sender, parcel.is_none()) => permit,
         };
         if parcel.is_none() {
             // Written before sent: from here on a crash leaves a trace.
@@ -95,6 +143,7 @@ async fn attempts(errand: &Errand, index: usize, sender: &dyn Sender) -> Result<
             };
             errand.log.write(&began).await?;
             let _ = errand.events.send(began).await;
+            errand.spacing.left(probe.recipient);
         }
         let parcel = parcel.get_or_insert_with(|| pack(errand, index));
         let result = sender.send(&permit, parcel, tries).await;
@@ -120,13 +169,40 @@ async fn attempts(errand: &Errand, index: usize, sender: &dyn Sender) -> Result<
             Next::After(wait) => {
                 pause = (pause * 2).min(LONGEST_PAUSE);
                 tokio::select! {
-                    () = stopped(&mut stop) => return Ok(()),
+                    () = stopped(&mut stop) => {
+                        halt(errand, index).await;
+                        return Ok(());
+                    }
                     () = tokio::time::sleep(wait) => {}
                 }
             }
         }
     }
     Ok(())
+}
+
+/// The run was stopped between two attempts: whoever takes it up need not look for this probe.
+async fn halt(errand: &Errand, index: usize) {
+    let probe = errand.plan.probes[index].id;
+    let halted = Event {
+        at: errand.clock.now(),
+        what: What::Halted { probe },
+    };
+    let _ = errand.events.send(halted).await;
+}
+
+/// A turn on the route; for the `first` attempt, one that keeps the distance to the recipient's probe before.
+async fn next_turn(errand: &Errand, index: usize, sender: &dyn Sender, first: bool) -> Permit {
+    loop {
+        let permit = sender.ready().await;
+        match errand.spacing.wait(errand.plan.probes[index].recipient).filter(|_| first) {
+            None => return permit,
+            Some(until) => {
+                drop(permit);
+                tokio::time::sleep_until(until).await;
+            }
+        }
+    }
 }
 
 fn pack(errand: &Errand, index: usize) -> Parcel {
@@ -182,6 +258,20 @@ mod tests {
             stage: String::new(),
             in_doubt,
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn probes_to_one_recipient_keep_their_distance_however_late_the_first_one_left() {
+        let spacing = Spacing::new(Duration::from_secs(2));
+        assert_eq!(spacing.wait(1), None);
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        spacing.left(1);
+        assert_eq!(spacing.wait(2), None, "another recipient");
+        let until = spacing.wait(1).unwrap();
+        assert_eq!((until - Instant::now()).as_secs(), 2);
+        tokio::time::sleep_until(until).await;
+        assert_eq!(spacing.wait(1), None);
+        assert_eq!(Spacing::new(Duration::ZERO).wait(1), None);
     }
 
     #[test]

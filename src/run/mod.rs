@@ -130,7 +130,7 @@ pub async fn run(mut setup: Setup) -> Result<Ledger, JournalError> {
         }
     };
 
-    if !deliveries.is_empty() {
+    if !finished && !deliveries.is_empty() {
         course.show(Phase::Stopping);
     }
     let grace = Instant::now() + STOPPING_PATIENCE;
@@ -200,6 +200,7 @@ fn start_deliveries(setup: &Setup, course: &Course, events: &mpsc::Sender<Event>
         events: events.clone(),
         stop: setup.stop.clone(),
         ready: course.ready.subscribe(),
+        spacing: deliver::Spacing::new(setup.plan.spacing),
     });
     for (index, probe) in setup.plan.probes.iter().enumerate() {
         // The plan names only routes of the site, and every one of these has a sender.

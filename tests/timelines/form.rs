@@ -122,6 +122,8 @@ pub struct Line {
     /// Mailboxes; `everywhere` is all of them.
     pub looked: Option<OneOrMany>,
     pub blind: Option<OneOrMany>,
+    /// The run was stopped between two attempts.
+    pub halted: Option<bool>,
     /// The process stopped; `finished`, or `interrupted`.
     pub stopped: Option<String>,
     /// From here on another process works on the run.

@@ -81,6 +81,7 @@ pub fn plan(given: &Given) -> Plan {
         approved_by: None,
     };
     Plan {
+        spacing: Duration::ZERO,
         run: RunInfo {
             id: run,
             scenario: "timeline".to_owned(),
@@ -145,6 +146,10 @@ pub fn events(line: &Line, plan: &Plan) -> Vec<Event> {
     let mut events = of_sending(line, plan);
     events.extend(of_mailboxes(line, plan));
     events.extend(of_returns(line, plan));
+    if line.halted == Some(true) {
+        let probe = plan.probes[0].id;
+        events.push(happened(line.at, What::Halted { probe }));
+    }
     if line.taken_up == Some(true) {
         events.push(happened(line.at, What::TakenUp));
     }

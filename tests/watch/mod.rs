@@ -124,6 +124,7 @@ impl Desk {
             }],
             mailboxes: vec![],
             probes: (0..recipients.len()).map(probe).collect(),
+            spacing: std::time::Duration::ZERO,
         });
         let (told, events) = mpsc::channel(1024);
         Self {

@@ -12,6 +12,9 @@ use super::{
 };
 use crate::model::{MailboxName, Placement};
 
+/// So many folders of a mailbox are opened to see whether they can be.
+const OPENED: usize = 50;
+
 /// A sentence for each mailbox, or what is wrong with it.
 pub(super) async fn check(watcher: &ImapWatcher) -> Vec<(MailboxName, Result<String, String>)> {
     match open(watcher).await {
@@ -48,6 +51,12 @@ async fn check_one(connection: &mut Connection, state: &MailboxState, folders: &
         .map_err(|fault| Fault::Refused(format!("{:?} cannot be opened: {fault}", first.name)))?;
     let mut found = vec![shown(&first.name)];
     let mut warnings = Vec::new();
+    // A folder that may be listed but not read makes its mailbox blind in a run.
+    for folder in folders.iter().filter(|folder| folder.wire != first.wire).take(OPENED) {
+        commands::examine(connection, &folder.wire)
+            .await
+            .map_err(|fault| Fault::Refused(format!("the folder {:?} cannot be opened: {fault}", folder.name)))?;
+    }
     for (placement, word) in [
         (Placement::Junk, "junk"),
         (Placement::Quarantine, "quarantine"),
