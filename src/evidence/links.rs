@@ -28,22 +28,28 @@ pub(super) fn in_text(text: &str) -> (Vec<String>, String) {
             links.push(link.chars().take(LONGEST).collect());
         }
         // URL Defense writes the original host after the link that it put there: `… [sender[.]example]`.
-        if let Some((host, after)) = rest
-            .trim_start()
-            .strip_prefix('[')
-            .and_then(|note| note.split_once(']'))
-            .and_then(|(first, note)| {
-                let (second, after) = first.ends_with("[.").then(|| note.split_once(']'))??;
-                Some((second, after))
-            })
-            && host.len() < 300
-            && !host.contains(char::is_whitespace)
-        {
+        if let Some(after) = after_note(rest) {
             rest = after;
         }
     }
     without.push_str(rest);
     (links, without)
+}
+
+/// What follows a note such as `[sender[.]example]`, if one stands at the beginning.
+fn after_note(text: &str) -> Option<&str> {
+    const LONGEST: usize = 300;
+    let note = text.trim_start().strip_prefix('[')?;
+    let end = note.char_indices().take(LONGEST).find(|(_, c)| *c == ']')?.0;
+    let (first, rest) = note.split_at(end);
+    let rest = rest.get(1..)?;
+    let end = rest
+        .char_indices()
+        .take(LONGEST)
+        .take_while(|(_, c)| !c.is_whitespace())
+        .find(|(_, c)| *c == ']')?
+        .0;
+    first.ends_with("[.").then(|| rest.get(end + 1..))?
 }
 
 /// Where the next `http://` or `https://` begins.
@@ -70,7 +76,7 @@ pub(super) fn in_html(html: &str) -> Vec<String> {
     // Same length as the text itself, so positions agree.
     let lower = html.to_ascii_lowercase();
     let mut from = 0;
-    while let Some(found) = lower.get(from..).and_then(|rest| rest.find("href")) {
+    while let Some(found) = lower.get(from..).and_then(|rest| rest.find("href")).filter(|_| links.len() < MOST) {
         from += found + 4;
         let Some(value) = html
             .get(from..)
@@ -80,13 +86,17 @@ pub(super) fn in_html(html: &str) -> Vec<String> {
         else {
             continue;
         };
+        // No more is looked at than is kept: else a page full of beginnings would be read again from each.
+        let end = value.char_indices().nth(LONGEST).map_or(value.len(), |(end, _)| end);
+        let value = value.get(..end).unwrap_or_default();
         let value = match value.chars().next() {
             Some(quote @ ('"' | '\'')) => value[1..].split(quote).next().unwrap_or_default(),
             _ => value.split(|c: char| c.is_whitespace() || c == '>').next().unwrap_or_default(),
         };
-        let bounded: String = value.chars().take(LONGEST).filter(|c| !matches!(c, '\r' | '\n')).collect();
+        from += value.len();
+        let bounded: String = value.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
         let link = decode::html(&bounded).trim().to_owned();
-        if start_of_link(&link) == Some(0) && links.len() < MOST {
+        if start_of_link(&link) == Some(0) {
             links.push(link);
         }
     }
@@ -141,6 +151,10 @@ mod tests {
         );
         let html = "<A HREF = 'https://a.example/?x=1&amp;y=2'>a</A><a href=https://b.example/z>b</a><a href=\"mailto:x@y\">c</a><a href=";
         assert_eq!(in_html(html), ["https://a.example/?x=1&y=2", "https://b.example/z"]);
+        let bomb = format!("<a href=https://a.example/{}>", "xhref=".repeat(20_000));
+        assert_eq!(in_html(&bomb).len(), 1, "one link, however often it looks like the next one");
+        let noted = "https://safe.example/v3/__https://sender.example/x__ [sender[.]example] and https://b.example [";
+        assert!(in_text(noted).1.contains(" and "), "{:?}", in_text(noted));
         assert_eq!(in_html("href=\"\u{e4}\" href='https://\u{e4}.example"), ["https://\u{e4}.example"]);
     }
 

@@ -5,6 +5,8 @@ use super::decode;
 use mail_parser::{Address, HeaderValue, parsers::MessageStream};
 use std::{borrow::Cow, cell::Cell};
 
+/// How much of a part's text is read: ours are short, and what is longer only costs time and memory.
+const LONGEST_TEXT: usize = 512 * 1024;
 /// The longest header that is read, in octets.
 pub(super) const LONGEST_HEADER: usize = 256 * 1024;
 /// The most fields of one header.
@@ -256,9 +258,11 @@ impl<'a> Entity<'a> {
         }
     }
 
-    /// The content as text.
+    /// The content as text, as far as texts are read.
     pub fn text(&self) -> String {
-        decode::text(&self.content(), self.media.charset.as_deref())
+        let content = self.content();
+        let read = content.get(..LONGEST_TEXT).unwrap_or(&content);
+        decode::text(read, self.media.charset.as_deref())
     }
 
     /// The parts that are no multiparts, in order, down to nested messages but not into them.

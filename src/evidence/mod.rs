@@ -176,9 +176,32 @@ impl Recognizer {
 
     fn take_secrets_from(&self, finding: &mut Finding) {
         match finding {
-            Finding::Copy { header, .. } => *header = self.scrubber.scrub(header),
+            Finding::Copy {
+                header,
+                alterations,
+                authentication,
+                ..
+            } => {
+                *header = self.scrubber.scrub(header);
+                for words in alterations
+                    .iter_mut()
+                    .flat_map(|alteration| [&mut alteration.sent, &mut alteration.arrived])
+                {
+                    *words = self.scrubber.scrub(words);
+                }
+                for result in authentication.values_mut() {
+                    *result = self.scrubber.scrub(result);
+                }
+            }
             Finding::Dsn { dsn, .. } => {
-                for words in [&mut dsn.diagnostic, &mut dsn.reporting_mta, &mut dsn.remote_mta, &mut dsn.status] {
+                for words in [
+                    &mut dsn.diagnostic,
+                    &mut dsn.reporting_mta,
+                    &mut dsn.remote_mta,
+                    &mut dsn.status,
+                    &mut dsn.recipient,
+                    &mut dsn.original_recipient,
+                ] {
                     self.scrubber.scrub_some(words);
                 }
             }

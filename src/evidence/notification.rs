@@ -16,10 +16,12 @@ impl Recognizer {
     /// A delivery or disposition report. `None` if it is no report; empty if it is one about a message that is not ours.
     pub(super) fn report(&self, message: &Entity, reading: Reading) -> Option<Vec<Finding>> {
         if let Some(mut report) = dsn::read(message) {
-            for notice in &mut report.notices {
-                if notice.diagnostic.is_none() && matches!(notice.action, DsnAction::Failed | DsnAction::Delayed) {
-                    notice.diagnostic = dialect::reason(message, notice.recipient.as_deref().unwrap_or_default());
-                }
+            let without_reason =
+                |notice: &&mut Notice| notice.diagnostic.is_none() && matches!(notice.action, DsnAction::Failed | DsnAction::Delayed);
+            let mut said = None;
+            for notice in report.notices.iter_mut().filter(without_reason) {
+                let said = said.get_or_insert_with(|| dialect::said(message));
+                notice.diagnostic = dialect::reason(said, notice.recipient.as_deref().unwrap_or_default());
             }
             let binding = self.bind(message, report.envelope_id.as_deref(), &report.notices, reading.at);
             return Some(findings(report.notices, binding, reading));

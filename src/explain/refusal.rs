@@ -307,6 +307,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "it is a table")]
     fn causes_are_read_from_codes_and_words() {
         for (code, status, text, ours, cause) in [
             (550, Some("5.1.1"), "User unknown", false, Cause::NoSuchMailbox),

@@ -56,7 +56,12 @@ impl Ledger {
 
     fn notices(&self, index: usize, action: DsnAction) -> impl Iterator<Item = (&Dsn, Named<'_>)> {
         let recipient = self.plan().recipient(self.probe(index));
-        let of_action = self.record(index).notifications.iter().filter(move |dsn| dsn.action == action);
+        let notifications = &self.record(index).notifications;
+        // What is bound by a tag before what is bound by a guess.
+        let certain = notifications.iter().filter(|dsn| !dsn.guessed);
+        let of_action = certain
+            .chain(notifications.iter().filter(|dsn| dsn.guessed))
+            .filter(move |dsn| dsn.action == action);
         of_action.map(move |dsn| (dsn, self.named(recipient, dsn)))
     }
 

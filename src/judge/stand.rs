@@ -114,19 +114,25 @@ impl Ledger {
         let recipient = self.plan().recipient(self.probe(index));
         let held = self.quarantined(index).filter(|held| self.is_present(index, held)).count();
         if recipient.meant.is_empty() {
-            return held > 0 || self.failure(index).is_some() || self.is_said_stored(index, None);
+            return held > 0 || self.failure(index).is_some_and(is_certain) || self.is_said_stored(index, None);
         }
-        let is_missing = |mailbox: &&MailboxName| !self.has_arrived(index, mailbox) && self.failure_of(index, mailbox).is_none();
+        let is_missing =
+            |mailbox: &&MailboxName| !self.has_arrived(index, mailbox) && !self.failure_of(index, mailbox).is_some_and(is_certain);
         recipient.meant.iter().filter(is_missing).count() <= held
     }
 
     /// When the last copy, or the last notification that is final, was news.
     fn last_news(&self, index: usize) -> Option<Time> {
         let record = self.record(index);
-        let is_final = |dsn: &&Dsn| matches!(dsn.action, DsnAction::Failed | DsnAction::Delivered);
+        let is_final = |dsn: &&Dsn| is_certain(dsn) && matches!(dsn.action, DsnAction::Failed | DsnAction::Delivered);
         let notices = record.notifications.iter().filter(is_final).map(|dsn| dsn.at);
         record.copies.iter().map(|held| held.news).chain(notices).max()
     }
+}
+
+/// Whether a notification is bound by a tag. One that is bound by a guess may be about another message: a copy may still come.
+fn is_certain(dsn: &Dsn) -> bool {
+    !dsn.guessed
 }
 
 impl Wait {

@@ -68,14 +68,18 @@ pub(super) fn read(message: &Entity, report: bool, known: &Known) -> Option<Vec<
 }
 
 /// What a report says in words of a recipient whose fields give no reason; everything that it says where it does not name that recipient.
-pub(super) fn reason(report: &Entity, recipient: &str) -> Option<String> {
-    let said = words(report).said;
+pub(super) fn reason(said: &str, recipient: &str) -> Option<String> {
     let paragraph = if recipient.is_empty() {
         String::new()
     } else {
-        paragraph_of(&said, &recipient.to_lowercase())
+        paragraph_of(said, &recipient.to_lowercase())
     };
-    notice(DsnAction::Failed, None, if paragraph.is_empty() { &said } else { &paragraph }).diagnostic
+    notice(DsnAction::Failed, None, if paragraph.is_empty() { said } else { &paragraph }).diagnostic
+}
+
+/// What a report says in words, without the message that it quotes.
+pub(super) fn said(report: &Entity) -> String {
+    words(report).said
 }
 
 /// The message that a bounce quotes in its own text.

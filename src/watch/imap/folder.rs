@@ -173,6 +173,10 @@ impl Folder {
             return;
         }
         let grew = status.uid_next > self.shown_to;
+        if !grew && self.messages.is_some_and(|before| status.messages > before) {
+            // More messages, and none of them new by its UID: opening the folder will tell.
+            self.doubtful = true;
+        }
         if grew {
             self.spans.push(Span {
                 limit: Limit::Uid(status.uid_next),
@@ -200,8 +204,24 @@ impl Folder {
             // UIDs went backwards under the same UIDVALIDITY: against RFC 3501 section 2.3.1.1, and none can be trusted any more.
             self.renumber();
         }
-        self.doubtful = false;
+        let before = self.messages;
         self.look(spell.sent, status);
+        self.doubtful = false;
+        let more = before.is_some_and(|before| status.messages > before) && status.uid_next <= self.read_to && self.spans.is_empty();
+        if more && !self.by_date {
+            self.doubt_uids();
+        }
+    }
+
+    /// Notes that its UIDs cannot be trusted: it shows more messages than before, and none of them new by its UID.
+    pub(super) fn doubt_uids(&mut self) {
+        self.renumber();
+    }
+
+    /// Whether it was shown to hold more messages than before, the last of them in the places up to `exists`.
+    pub(super) fn has_grown_within(&self, exists: u32) -> bool {
+        let within = |span: &Span| matches!(span.limit, Limit::Sequence(sequence) if sequence <= exists);
+        self.spans.iter().any(within)
     }
 
     /// Takes in that `exists` messages were shown at `at` in the open folder, and more than before.

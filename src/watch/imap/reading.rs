@@ -14,7 +14,7 @@ use super::{
 use crate::{
     clock::Clock,
     evidence::{Finding, Recognizer, Spot},
-    model::{Copy, Event, MailboxName, Time, What},
+    model::{Copy, Event, MailboxName, ProbeId, Time, What},
 };
 use chrono::TimeDelta;
 use std::{
@@ -26,6 +26,8 @@ use tokio::sync::mpsc;
 
 /// Headers are asked for in portions of so many messages, so that no answer takes longer than a command may.
 const PORTION: usize = 200;
+/// So many of the newest messages are read where a search by date finds none.
+const NEWEST: usize = 500;
 
 /// What reading needs beside the connection.
 #[derive(Clone)]
@@ -41,7 +43,7 @@ pub(super) struct Reader {
 /// What the headers of some messages say.
 #[derive(Default)]
 struct Sorted {
-    ours: Vec<Line>,
+    ours: Vec<(Line, ProbeId)>,
     perhaps: Vec<Line>,
     foreign: Vec<Line>,
     /// The highest UID read.
@@ -140,7 +142,14 @@ impl Reader {
                 self.read_set(connection, folder, &of, &format!("{next}:*"), &|uid| uid >= next)
                     .await?
             };
-            folder.read(beyond);
+            let exists = connection.selected.as_ref().map_or(0, |selected| selected.exists);
+            if beyond <= next && folder.has_grown_within(exists) {
+                // It grew, and still holds what it grew by, but shows nothing new by its UID.
+                folder.doubt_uids();
+                self.read_by_date(connection, folder, &of, None).await?;
+            } else {
+                folder.read(beyond);
+            }
         }
         if folder.suspect.is_some() && !folder.known.is_empty() {
             self.ask_after(connection, folder).await?;
@@ -186,14 +195,17 @@ impl Reader {
         };
         folder.begin_by_date(status.uid_validity);
         let day = (self.started_at - TimeDelta::days(1)).format("%-d-%b-%Y");
-        let uids = match commands::search(connection, &format!("SINCE {day}"), self.patience).await {
+        let found = match commands::search(connection, &format!("SINCE {day}"), self.patience).await {
             Ok(uids) => uids,
-            // A server that cannot search by date: the newest messages must do.
-            Err(Fault::Refused(_)) => {
-                let (uids, _) = commands::uids(connection, "1:*").await.map_err(|fault| refused(fault, folder))?;
-                uids.into_iter().rev().take(5 * PORTION).collect()
-            }
+            Err(Fault::Refused(_)) => BTreeSet::new(),
             Err(fault) => return Err(fault),
+        };
+        // A server that cannot search by date, or whose clock is wrong: the newest messages must do.
+        let uids = if found.is_empty() && status.messages > 0 {
+            let (uids, _) = commands::uids(connection, "1:*").await.map_err(|fault| refused(fault, folder))?;
+            uids.into_iter().rev().take(NEWEST).collect()
+        } else {
+            found
         };
         let beyond = self.read_these(connection, folder, of, &uids).await?;
         let gone = folder.read_by_date(spell, &status, beyond);
@@ -234,7 +246,7 @@ impl Reader {
             }
             if !skip(line.uid) && !line.elsewhere {
                 match self.recognizer.spot(header, of.is_senders) {
-                    Spot::Ours(_) => sorted.ours.push(line),
+                    Spot::Ours(probe) => sorted.ours.push((line, probe)),
                     Spot::Perhaps => sorted.perhaps.push(line),
                     Spot::Foreign => sorted.foreign.push(line),
                 }
@@ -251,8 +263,8 @@ impl Reader {
             ));
         }
         // Intervals are drawn from the looks so far, before reading changes what is known.
-        for line in std::mem::take(&mut sorted.ours) {
-            self.take(connection, folder, of, line).await?;
+        for (line, probe) in std::mem::take(&mut sorted.ours) {
+            self.take(connection, folder, of, line, Some(probe)).await?;
         }
         self.read_rest(connection, folder, of, sorted.perhaps, sorted.foreign).await?;
         Ok(if sorted.last == 0 { 0 } else { sorted.last.saturating_add(1) })
@@ -280,8 +292,17 @@ impl Reader {
                 let part = commands::peek(connection, line.uid, self.patience)
                     .await
                     .map_err(|fault| refused(fault, folder))?;
+                // What the server's search names may hold the tag further down than a peek reaches.
+                let part = match part {
+                    Some((part, _)) if named.contains(&line.uid) && self.recognizer.peek(&part).is_none() => {
+                        commands::whole(connection, line.uid, self.patience)
+                            .await
+                            .map_err(|fault| refused(fault, folder))?
+                    }
+                    part => part,
+                };
                 match part {
-                    Some((part, _)) if self.recognizer.peek(&part).is_some() => self.take(connection, folder, of, line).await?,
+                    Some((part, _)) if self.recognizer.peek(&part).is_some() => self.take(connection, folder, of, line, None).await?,
                     // Without a tag it can be no copy, and it is not fetched whole.
                     Some((part, _)) if guessable => self.say_returned(&part, of, line.read).await?,
                     _ => {}
@@ -309,16 +330,24 @@ impl Reader {
         Ok(BTreeSet::new())
     }
 
-    /// Fetches a message of ours whole, and says what it is.
-    async fn take(&self, connection: &mut Connection, folder: &mut Folder, of: &Of, line: Line) -> Result<(), Fault> {
+    /// Fetches a message of ours whole, and says what it is. `spotted`: the probe whose tag its header held, if it did.
+    async fn take(
+        &self,
+        connection: &mut Connection,
+        folder: &mut Folder,
+        of: &Of,
+        line: Line,
+        spotted: Option<ProbeId>,
+    ) -> Result<(), Fault> {
         let (after, at) = folder.interval(line);
         let fetched = commands::whole(connection, line.uid, self.patience)
             .await
             .map_err(|fault| refused(fault, folder))?;
-        let Some((message, spell)) = fetched else {
-            // Its header held our tag a moment ago. Gone between two commands, or withheld: either way it must not be called lost.
+        // Its header held our tag a moment ago. Gone between two commands, withheld or exchanged: either way it must not be called lost.
+        let is_the_same = |message: &[u8]| spotted.is_none_or(|probe| self.recognizer.spot(message, of.is_senders) == Spot::Ours(probe));
+        let Some((message, spell)) = fetched.filter(|(message, _)| is_the_same(message)) else {
             return Err(Fault::Lost(
-                "the server showed the header of a message of ours, then had no message there".to_owned(),
+                "the server showed the header of a message of ours, then another message there, or none".to_owned(),
             ));
         };
         for finding in self.recognizer.read(&message, &of.mailbox, at) {

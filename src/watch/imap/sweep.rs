@@ -7,7 +7,7 @@ use super::{
     fault::Fault,
     folders,
     layout::{Layout, find_folders, fingerprint},
-    pace,
+    pace, utf7,
     wishes::Wishes,
 };
 use crate::model::Placement;
@@ -98,17 +98,39 @@ impl Eyes<'_> {
     /// Asks for the status of each watched folder that came without one.
     async fn ask_one_by_one(&mut self, listed: &mut [Listed], found: &[Vec<folders::Watched>], open: Option<&str>) -> Result<(), Fault> {
         let known = self.mailboxes.iter().flat_map(|mailbox| mailbox.folders.values());
-        let known = known.map(|folder| folder.wire.as_str());
-        let watched: HashSet<&str> = known.chain(found.iter().flatten().map(|folder| folder.wire.as_str())).collect();
-        let is_wanted = |folder: &Listed| folder.status.is_none() && watched.contains(folder.wire.as_str()) && open != Some(&folder.wire);
+        let known = known.map(|folder| folder.wire.clone());
+        let watched: HashSet<String> = known.chain(found.iter().flatten().map(|folder| folder.wire.clone())).collect();
+        let is_wanted = |folder: &Listed| folder.status.is_none() && watched.contains(&folder.wire) && open != Some(&folder.wire);
         for folder in listed.iter_mut().filter(|folder| is_wanted(folder)) {
             folder.status = match commands::status(self.connection, &folder.wire).await {
                 Ok((status, _)) => Some(status),
-                Err(Fault::Refused(_)) => None,
+                Err(Fault::Refused(_)) => self.status_by_opening(folder, found).await?,
                 Err(fault) => return Err(fault),
             };
         }
         Ok(())
+    }
+
+    /// The state of a new folder whose status is refused. Where mail is held back (junk, quarantine), it is opened to learn it: without that
+    /// folder, the mailbox of a user of their own could not be called looked at.
+    async fn status_by_opening(
+        &mut self,
+        folder: &Listed,
+        found: &[Vec<folders::Watched>],
+    ) -> Result<Option<commands::FolderStatus>, Fault> {
+        let holds_back =
+            |found: &folders::Watched| found.wire == folder.wire && matches!(found.placement, Placement::Junk | Placement::Quarantine);
+        if !self.is_own() || !found.iter().flatten().any(holds_back) {
+            return Ok(None);
+        }
+        match commands::examine(self.connection, &folder.wire).await {
+            Ok((status, _)) => Ok(status),
+            Err(Fault::Refused(words)) => Err(Fault::Lost(format!(
+                "the server lists the folder {:?} and refuses to show it: {words}",
+                utf7::decode(&folder.wire)
+            ))),
+            Err(fault) => Err(fault),
+        }
     }
 
     /// Asks for the status of single folders: those that hold mail back, or, in turns, some of all.

@@ -18,7 +18,10 @@ static BASE64: LazyLock<Option<Encoding>> = LazyLock::new(|| {
 
 /// The name as people write it; the name as it is, where it is not modified UTF-7.
 pub(super) fn decode(wire: &str) -> String {
-    try_decode(wire).unwrap_or_else(|| wire.to_owned())
+    // INBOX is written in plain letters, or it is another folder.
+    try_decode(wire)
+        .filter(|name| !name.eq_ignore_ascii_case("INBOX") || wire.eq_ignore_ascii_case("INBOX"))
+        .unwrap_or_else(|| wire.to_owned())
 }
 
 fn try_decode(wire: &str) -> Option<String> {
