@@ -22,6 +22,10 @@ use tokio::time::{Instant, sleep_until};
 
 /// What the service takes.
 const SIZE: usize = 20;
+/// What stands around the answers of a batch: ids, headers, and base64 where there is any.
+const ENVELOPE: usize = 64 << 10;
+/// No batch brings more in one piece: every reply is held in memory whole.
+const REPLY_LIMIT: usize = 32 << 20;
 
 #[derive(Deserialize)]
 struct Wire {
@@ -191,6 +195,11 @@ impl Graph {
             .map(|request| (&request.toll, bytes(request)))
             .collect();
         let mut envelope = Request::post(&["$batch"], Toll::Other).json(&json!({"requests": parts}));
+        let mut limit = ENVELOPE;
+        for request in calls.iter().map(|call| &requests[call.index]) {
+            limit = limit.saturating_add(request.limit);
+        }
+        envelope = envelope.at_most(limit.min(REPLY_LIMIT));
         if calls.iter().all(|call| requests[call.index].again) {
             envelope = envelope.repeatable();
         }

@@ -26,6 +26,8 @@ use tokio::{
 
 /// So long before its end a token is renewed.
 const EARLY: Duration = Duration::from_mins(5);
+/// A token that is said to end at once is used so long all the same: a service that says so must not make us ask for each call.
+const SHORTEST: Duration = Duration::from_secs(10);
 /// So long a refusal stands before we ask again: wrong secrets by the thousand lock accounts.
 const REFUSED: Duration = Duration::from_mins(1);
 /// So long after a passing failure.
@@ -168,8 +170,8 @@ impl Tokens {
             }
             Err(error) => {
                 let stands = if error.is_passing() { FAILED } else { REFUSED };
-                // A caller without time says nothing about the service.
-                if error != SignInError::TooLate {
+                // A caller who ran out of time says nothing about the service.
+                if !error.is_passing() || Instant::now() < until {
                     slot.failed = Some((error.clone(), Instant::now() + stands));
                 }
                 usable.ok_or(error)
@@ -187,12 +189,12 @@ impl Tokens {
             random: &self.random,
             until,
         };
-        let mut tried = 0;
+        let mut count = 0;
         loop {
             if Instant::now() >= until {
                 return Err(SignInError::TooLate);
             }
-            tried += 1;
+            count += 1;
             match self.sign_in.grant(&ask, resource).await {
                 Ok(grant) => {
                     let id = self.granted.fetch_add(1, Ordering::Relaxed);
@@ -203,13 +205,13 @@ impl Tokens {
                         roles: roles(grant.bearer.expose_secret()),
                         bearer: grant.bearer,
                         id,
-                        renew_at: now + (grant.lifetime - early),
+                        renew_at: now + grant.lifetime.saturating_sub(early).max(SHORTEST),
                         ends: now + grant.lifetime,
                     });
                 }
                 Err(error) => {
-                    let next = Instant::now() + retry::wait(tried, None, self.random.fraction());
-                    if tried >= tries || !error.is_passing() || next >= until {
+                    let next = Instant::now() + retry::wait(count, None, self.random.fraction());
+                    if count >= tries || !error.is_passing() || next >= until {
                         return Err(error);
                     }
                     sleep_until(next).await;

@@ -2,7 +2,7 @@
 
 use crate::{
     server::{Canned, Seen},
-    world::{World, messages, refusal, refusal_body},
+    world::{World, messages, refusal, refusal_body, soon},
 };
 use mailflow::microsoft::{Answer, Error, Kind, Malformed, Request, Toll};
 use serde_json::{Value, json};
@@ -55,7 +55,7 @@ fn mailboxes(count: usize) -> Vec<Request> {
 #[tokio::test]
 async fn calls_travel_by_twenties_and_answers_find_their_calls() {
     let world = World::new(|seen| answered(seen, good)).await;
-    let answers = world.graph.batch(&mailboxes(45), world.soon()).await;
+    let answers = world.graph.batch(&mailboxes(45), soon()).await;
     for (number, answer) in answers.iter().enumerate() {
         assert_eq!(value(answer), format!("/users/m{number}/messages"));
     }
@@ -75,7 +75,7 @@ async fn one_mailbox_gets_no_more_at_once_in_a_batch_than_alone() {
     let world = World::new(|seen| answered(seen, good)).await;
     let mut requests: Vec<Request> = (0..7).map(|_| messages("same")).collect();
     requests.extend(mailboxes(2));
-    let answers = world.graph.batch(&requests, world.soon()).await;
+    let answers = world.graph.batch(&requests, soon()).await;
     assert!(answers.iter().all(Result::is_ok));
     assert_eq!(world.calls().iter().map(|call| inside(call).len()).collect::<Vec<_>>(), [5, 3, 1]);
 }
@@ -94,7 +94,7 @@ async fn a_throttled_call_is_asked_again_alone_when_its_own_time_has_come() {
         })
     })
     .await;
-    let answers = world.graph.batch(&mailboxes(5), world.soon()).await;
+    let answers = world.graph.batch(&mailboxes(5), soon()).await;
     assert_eq!(
         answers.iter().map(|answer| answer.as_ref().unwrap().tries).collect::<Vec<_>>(),
         [1, 3, 1, 2, 1]
@@ -148,7 +148,7 @@ async fn each_call_has_its_own_refusal() {
         })
     })
     .await;
-    let answers = world.graph.batch(&mailboxes(4), world.soon()).await;
+    let answers = world.graph.batch(&mailboxes(4), soon()).await;
     let kinds: Vec<_> = answers.iter().map(|answer| answer.as_ref().err().and_then(Error::kind)).collect();
     assert_eq!(
         kinds,
@@ -174,7 +174,7 @@ async fn a_token_that_ends_within_a_batch_is_replaced_for_the_calls_that_felt_it
         })
     })
     .await;
-    let answers = world.graph.batch(&mailboxes(3), world.soon()).await;
+    let answers = world.graph.batch(&mailboxes(3), soon()).await;
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
     assert_eq!(world.sign_ins().len(), 2);
     assert_eq!(inside(&world.calls()[1]), [("0".to_owned(), "/users/m1/messages".to_owned())]);
@@ -197,7 +197,7 @@ async fn hostile_answers_hurt_only_the_calls_that_they_are_for() {
         )
     })
     .await;
-    let answers = world.graph.batch(&mailboxes(6), world.soon()).await;
+    let answers = world.graph.batch(&mailboxes(6), soon()).await;
     assert_eq!((value(&answers[0]), value(&answers[3])), ("zero".to_owned(), "three".to_owned()));
     let malformed = |index: usize| answers[index].clone().unwrap_err();
     assert_eq!(malformed(1), Error::Malformed(Malformed::AnsweredTwice));
@@ -210,23 +210,23 @@ async fn hostile_answers_hurt_only_the_calls_that_they_are_for() {
 #[tokio::test]
 async fn a_batch_that_fails_whole_fails_for_all() {
     let world = World::new(|_| refusal(400, "BadRequest", "no such batch")).await;
-    let answers = world.graph.batch(&mailboxes(2), world.soon()).await;
+    let answers = world.graph.batch(&mailboxes(2), soon()).await;
     assert!(
         answers
             .iter()
             .all(|answer| answer.as_ref().unwrap_err().refusal().unwrap().code == "BadRequest")
     );
     let world = World::new(|_| Canned::new(200, "{\"responses\": 7}")).await;
-    let answers = world.graph.batch(&mailboxes(1), world.soon()).await;
+    let answers = world.graph.batch(&mailboxes(1), soon()).await;
     assert!(matches!(answers[0], Err(Error::Malformed(Malformed::Json { .. }))));
-    assert!(world.graph.batch(&[], world.soon()).await.is_empty());
+    assert!(world.graph.batch(&[], soon()).await.is_empty());
 }
 
 #[tokio::test]
 async fn a_message_within_a_batch_is_never_sent_twice() {
     let send = || Request::post(&["users", "u", "sendMail"], Toll::Mailbox("u".to_owned())).mime(b"A: b\r\n");
     let world = World::new(|seen| answered(seen, |_| json!({"status": 503, "body": refusal_body("ErrorServerBusy", "")}))).await;
-    let answers = world.graph.batch(&[send()], world.soon()).await;
+    let answers = world.graph.batch(&[send()], soon()).await;
     assert!(answers[0].as_ref().unwrap_err().in_doubt());
     let part = &world.calls()[0].json()["requests"][0];
     assert_eq!(
@@ -234,6 +234,6 @@ async fn a_message_within_a_batch_is_never_sent_twice() {
         (&json!("QTogYg0K"), &json!("text/plain"))
     );
     let world = World::new(|_| refusal(503, "", "")).await;
-    assert!(world.graph.batch(&[send()], world.soon()).await[0].is_err());
+    assert!(world.graph.batch(&[send()], soon()).await[0].is_err());
     assert_eq!(world.calls().len(), 1);
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     server::Canned,
-    world::{World, bearer, messages, refusal},
+    world::{World, bearer, messages, refusal, soon},
 };
 use futures::future::join_all;
 use mailflow::microsoft::{Error, Kind, Request, TRACE_APP, Toll};
@@ -40,7 +40,7 @@ async fn a_read_asks_for_immutable_ids_and_passes_over_what_it_does_not_know() {
     let request = messages("0f3c7a52")
         .query("$filter", "receivedDateTime ge 2026-11-23T08:59:00Z")
         .query("$top", "50");
-    let answer = world.graph.call(&request, world.soon()).await.unwrap();
+    let answer = world.graph.call(&request, soon()).await.unwrap();
     assert_eq!(answer.json::<List>().unwrap().value, [Item { id: "AAMk=".to_owned() }]);
     assert_eq!((answer.request_id.as_deref(), answer.tries), (Some("outer-id"), 1));
     let seen = &world.calls()[0];
@@ -61,11 +61,11 @@ async fn a_message_travels_in_base64_and_json_as_it_is() {
     let world = World::new(|seen| Canned::new(if seen.method == "POST" { 202 } else { 204 }, "")).await;
     let toll = || Toll::Mailbox("u".to_owned());
     let send = Request::post(&["users", "u", "sendMail"], toll()).mime(b"Subject: x\r\n\r\nbody");
-    assert_eq!(world.graph.call(&send, world.soon()).await.unwrap().status, 202);
+    assert_eq!(world.graph.call(&send, soon()).await.unwrap().status, 202);
     let mark = Request::patch(&["users", "u", "messages", "m"], toll()).json(&json!({"isRead": true}));
-    world.graph.call(&mark, world.soon()).await.unwrap();
+    world.graph.call(&mark, soon()).await.unwrap();
     let delete = Request::delete(&["users", "u", "messages", "m/../x"], toll());
-    world.graph.call(&delete, world.soon()).await.unwrap();
+    world.graph.call(&delete, soon()).await.unwrap();
     let calls = world.calls();
     assert_eq!(
         (calls[0].header("content-type"), calls[0].body.as_slice()),
@@ -89,13 +89,9 @@ async fn retry_after_is_obeyed_in_seconds_and_as_a_date() {
         _ => Canned::json(200, &json!({"value": []})),
     })
     .await;
-    let answer = world.graph.call(&messages("a"), world.soon()).await.unwrap();
+    let answer = world.graph.call(&messages("a"), soon()).await.unwrap();
     assert_eq!(answer.tries, 3);
-    let times: Vec<u64> = world
-        .calls()
-        .iter()
-        .map(|seen| (seen.at - world.start).as_millis() as u64 / 100)
-        .collect();
+    let times: Vec<u128> = world.calls().iter().map(|seen| (seen.at - world.start).as_millis() / 100).collect();
     assert!(matches!(times[..], [0, 170, 598..=601]), "{times:?}");
     assert_eq!(world.graph.turns().usage().throttled, 2);
 }
@@ -121,7 +117,7 @@ async fn a_wait_beyond_the_deadline_is_not_begun() {
 #[tokio::test(start_paused = true)]
 async fn without_a_word_waits_grow_and_tries_end() {
     let world = World::new(|_| refusal(503, "serviceNotAvailable", "")).await;
-    let error = world.graph.call(&messages("a"), world.soon()).await.unwrap_err();
+    let error = world.graph.call(&messages("a"), soon()).await.unwrap_err();
     assert!(
         matches!(&error, Error::Server(refusal) if refusal.kind == Kind::Unavailable),
         "{error:?}"
@@ -143,7 +139,7 @@ async fn what_may_have_been_sent_is_not_sent_again() {
         broken.clone(),
     ] {
         let world = World::new(move |_| reply.clone()).await;
-        let error = world.graph.call(&send, world.soon()).await.unwrap_err();
+        let error = world.graph.call(&send, soon()).await.unwrap_err();
         assert!(error.in_doubt(), "{error}");
         assert_eq!(world.calls().len(), 1);
     }
@@ -155,10 +151,10 @@ async fn what_may_have_been_sent_is_not_sent_again() {
         }
     })
     .await;
-    world.graph.call(&send, world.soon()).await.unwrap();
+    world.graph.call(&send, soon()).await.unwrap();
     assert_eq!(world.calls().len(), 2, "a 429 was never taken");
     let world = World::new(move |seen| if seen.number < 3 { broken.clone() } else { Canned::new(200, "{}") }).await;
-    world.graph.call(&messages("a"), world.soon()).await.unwrap();
+    world.graph.call(&messages("a"), soon()).await.unwrap();
     assert_eq!(world.calls().len(), 3, "a read may be repeated");
 }
 
@@ -187,7 +183,7 @@ async fn the_trace_that_is_not_set_up_is_told_apart() {
         let text = format!("Service principal-less authentication failed: The service principal for App ID {TRACE_APP} was not found.");
         let world = World::new(move |_| refusal(status, "UnknownError", &text)).await;
         let trace = Request::get(&["admin", "exchange", "tracing", "messageTraces"], Toll::Trace);
-        let error = world.graph.call(&trace, world.soon()).await.unwrap_err();
+        let error = world.graph.call(&trace, soon()).await.unwrap_err();
         assert_eq!(error.kind(), Some(Kind::TraceNotProvisioned));
         assert_eq!(error.refusal().unwrap().request_id.as_deref(), Some("inner-id"));
         assert_eq!((world.calls().len(), world.sign_ins().len()), (1, 1), "no other token would help");
@@ -198,7 +194,7 @@ async fn the_trace_that_is_not_set_up_is_told_apart() {
 async fn a_mailbox_never_sees_more_than_three_at_once() {
     let (now, most) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
     let world = World::new(|_| Canned::new(200, "{}")).await;
-    let until = world.soon();
+    let until = soon();
     join_all((0..30).map(|_| async {
         let toll = Toll::Mailbox("a".to_owned());
         let _turn = world.graph.turns().turn(&toll, 0, until).await.unwrap();

@@ -1,6 +1,6 @@
 //! Certificates in every form, and the assertion that they sign.
 
-use crate::world::{APP, START, World, granted};
+use crate::world::{APP, START, World, granted, soon};
 use data_encoding::BASE64URL_NOPAD;
 use mailflow::{
     microsoft::{
@@ -61,8 +61,8 @@ async fn the_assertion_is_signed_with_the_certificates_key() {
     let certificate = pfx("windows.pfx", "open-sesame").unwrap();
     let world = World::with(Credential::Certificate(Box::new(certificate)), |seen| granted(seen.number)).await;
     let tokens = world.graph.tokens();
-    tokens.token(Resource::Graph, world.soon()).await.unwrap();
-    tokens.token(Resource::Exchange, world.soon()).await.unwrap();
+    tokens.token(Resource::Graph, soon()).await.unwrap();
+    tokens.token(Resource::Exchange, soon()).await.unwrap();
     let form = world.sign_ins()[0].form();
     assert_eq!(form["grant_type"], "client_credentials");
     assert_eq!(

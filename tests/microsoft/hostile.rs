@@ -2,7 +2,7 @@
 
 use crate::{
     server::{Canned, serve},
-    world::{APP, SECRET, TENANT, World, bearer, granted, graph, messages, refusal},
+    world::{APP, SECRET, TENANT, World, bearer, granted, graph, messages, refusal, soon},
 };
 use mailflow::microsoft::{Cloud, Error, Http, HttpSettings, Kind, Malformed, Random, Request, SignIn, Toll, sign_in::Credential};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
@@ -24,7 +24,7 @@ async fn a_reply_without_end_is_given_up_at_its_bound() {
         Canned::new(200, gzip_of_zeros()).header("content-encoding", "gzip"),
     ] {
         let world = World::new(move |_| reply.clone()).await;
-        let error = world.graph.call(&messages("a").at_most(65_536), world.soon()).await.unwrap_err();
+        let error = world.graph.call(&messages("a").at_most(65_536), soon()).await.unwrap_err();
         assert_eq!(error, Error::Malformed(Malformed::TooLarge(65_536)));
         assert_eq!(world.calls().len(), 1);
     }
@@ -56,7 +56,7 @@ async fn a_redirect_is_not_followed() {
         let elsewhere = crate::server::Server::start(|_| Canned::new(200, "{}")).await;
         let target = format!("{}/v1.0/stolen", elsewhere.url);
         let world = World::new(move |_| Canned::new(status, "").header("location", &target)).await;
-        let error = world.graph.call(&messages("a"), world.soon()).await.unwrap_err();
+        let error = world.graph.call(&messages("a"), soon()).await.unwrap_err();
         assert_eq!(error.kind(), Some(Kind::Redirected));
         assert!(elsewhere.seen().is_empty());
         assert_eq!(world.calls().len(), 1);
@@ -71,7 +71,7 @@ async fn a_sign_in_that_redirects_gets_no_secret_sent_elsewhere() {
         Canned::new(307, "").header("location", &target)
     })
     .await;
-    let error = world.graph.call(&messages("a"), world.soon()).await.unwrap_err();
+    let error = world.graph.call(&messages("a"), soon()).await.unwrap_err();
     assert_eq!(error.to_string(), "Microsoft refused the sign-in (HTTP 307)");
     assert!(elsewhere.seen().is_empty());
 }
@@ -79,7 +79,7 @@ async fn a_sign_in_that_redirects_gets_no_secret_sent_elsewhere() {
 #[tokio::test]
 async fn nonsense_is_not_quoted() {
     let world = World::new(|_| Canned::new(200, "{\"value\": \"somebody else's subject\"}")).await;
-    let error = world.graph.fetch::<Vec<u8>>(&messages("a"), world.soon()).await.unwrap_err();
+    let error = world.graph.fetch::<Vec<u8>>(&messages("a"), soon()).await.unwrap_err();
     assert!(matches!(error, Error::Malformed(Malformed::Json { line: 1, .. })));
     assert!(!format!("{error} {error:?}").contains("somebody"));
 }
@@ -87,7 +87,7 @@ async fn nonsense_is_not_quoted() {
 #[tokio::test]
 async fn a_token_that_comes_back_is_masked() {
     let world = World::new(|_| refusal(400, &bearer(0), &format!("what is Authorization: Bearer {}?\u{1b}[2J", bearer(0)))).await;
-    let error = world.graph.call(&messages("a"), world.soon()).await.unwrap_err();
+    let error = world.graph.call(&messages("a"), soon()).await.unwrap_err();
     let shown = format!("{error} {error:?} {:?}", world.graph);
     assert!(shown.contains("[secret]"), "{shown}");
     for part in bearer(0).split('.') {
@@ -102,7 +102,7 @@ async fn an_id_from_outside_stays_within_its_segment() {
     for id in ["..", ".", ""] {
         let request = Request::get(&["users", "u", "messages", id], Toll::Other);
         assert_eq!(
-            world.graph.call(&request, world.soon()).await.unwrap_err(),
+            world.graph.call(&request, soon()).await.unwrap_err(),
             Error::Malformed(Malformed::Request)
         );
     }
@@ -116,7 +116,7 @@ async fn an_id_from_outside_stays_within_its_segment() {
         "//evil.example",
     ] {
         let request = Request::get(&["users", "u", "messages", id], Toll::Other);
-        world.graph.call(&request, world.soon()).await.unwrap();
+        world.graph.call(&request, soon()).await.unwrap();
     }
     for seen in world.calls() {
         let rest = seen.target.strip_prefix("/v1.0/users/u/messages/").unwrap();
@@ -195,4 +195,20 @@ fn a_proxy_that_cannot_be_used_is_not_quoted() {
     let error = Http::new(&settings).unwrap_err();
     assert_eq!(error, "the proxy's URL cannot be used");
     assert!(!format!("{settings:?}").contains("hunter2"));
+}
+
+#[tokio::test]
+async fn a_batch_is_bounded_as_a_whole() {
+    let endless = Canned {
+        endless: true,
+        ..Canned::new(200, "")
+    };
+    let world = World::new(move |_| endless.clone()).await;
+    let answers = world
+        .graph
+        .batch(&[messages("a").at_most(100), messages("b").at_most(100)], soon())
+        .await;
+    for answer in answers {
+        assert_eq!(answer.unwrap_err(), Error::Malformed(Malformed::TooLarge(65_536 + 200)));
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     server::Canned,
-    world::{SECRET, World, granted, messages, refusal},
+    world::{SECRET, World, granted, messages, refusal, soon},
 };
 use futures::future::join_all;
 use mailflow::microsoft::{Error, Kind, Resource, SignInError, sign_in::Credential};
@@ -22,7 +22,7 @@ async fn a_token_is_renewed_five_minutes_before_its_end() {
     let tokens = world.graph.tokens();
     for (after, granted) in [(0, 1), (3298, 1), (2, 2), (3298, 2), (2, 3)] {
         sleep(Duration::from_secs(after)).await;
-        tokens.token(Resource::Graph, world.soon()).await.unwrap();
+        tokens.token(Resource::Graph, soon()).await.unwrap();
         assert_eq!(world.sign_ins().len(), granted, "after {:?}", world.start.elapsed());
     }
 }
@@ -31,7 +31,7 @@ async fn a_token_is_renewed_five_minutes_before_its_end() {
 async fn one_renews_and_the_others_wait() {
     let world = World::new(|_| Canned::json(200, &json!({"value": []}))).await;
     let tokens = world.graph.tokens();
-    let until = world.soon();
+    let until = soon();
     let all = join_all((0..50).map(|_| tokens.token(Resource::Graph, until))).await;
     assert!(all.iter().all(Result::is_ok));
     assert_eq!(world.sign_ins().len(), 1);
@@ -52,18 +52,18 @@ async fn an_old_token_serves_while_the_sign_in_is_down() {
     })
     .await;
     let tokens = world.graph.tokens();
-    let first = tokens.token(Resource::Graph, world.soon()).await.unwrap();
+    let first = tokens.token(Resource::Graph, soon()).await.unwrap();
     down.store(true, Ordering::Relaxed);
     sleep(Duration::from_secs(3400)).await;
-    assert!(tokens.token(Resource::Graph, world.soon()).await.unwrap().is(&first));
-    assert!(tokens.token(Resource::Graph, world.soon()).await.unwrap().is(&first));
+    assert!(tokens.token(Resource::Graph, soon()).await.unwrap().is(&first));
+    assert!(tokens.token(Resource::Graph, soon()).await.unwrap().is(&first));
     assert_eq!(world.sign_ins().len(), 2, "and the sign-in is not pressed");
     sleep(Duration::from_secs(200)).await;
-    let error = tokens.token(Resource::Graph, world.soon()).await.unwrap_err();
+    let error = tokens.token(Resource::Graph, soon()).await.unwrap_err();
     assert!(error.is_passing(), "{error}");
     down.store(false, Ordering::Relaxed);
     sleep(Duration::from_secs(6)).await;
-    assert!(!tokens.token(Resource::Graph, world.soon()).await.unwrap().is(&first));
+    assert!(!tokens.token(Resource::Graph, soon()).await.unwrap().is(&first));
 }
 
 #[tokio::test(start_paused = true)]
@@ -77,7 +77,7 @@ async fn a_refusal_stands_for_a_minute_and_shows_no_secret() {
     })
     .await;
     for _ in 0..3 {
-        let error = world.graph.call(&messages("a"), world.soon()).await.unwrap_err();
+        let error = world.graph.call(&messages("a"), soon()).await.unwrap_err();
         let shown = format!("{error} {error:?} {:?}", world.graph);
         assert!(
             shown.contains("AADSTS7999999") && shown.contains("c-1") && shown.contains("[secret]"),
@@ -88,7 +88,7 @@ async fn a_refusal_stands_for_a_minute_and_shows_no_secret() {
     }
     assert_eq!(world.sign_ins().len(), 1);
     sleep(Duration::from_secs(61)).await;
-    world.graph.call(&messages("a"), world.soon()).await.unwrap_err();
+    world.graph.call(&messages("a"), soon()).await.unwrap_err();
     assert_eq!(world.sign_ins().len(), 2);
     assert!(world.calls().is_empty());
 }
@@ -107,7 +107,7 @@ async fn a_refused_token_is_replaced_once() {
         }
     })
     .await;
-    let until = world.soon();
+    let until = soon();
     let request = messages("a");
     let answers = join_all((0..3).map(|_| world.graph.call(&request, until))).await;
     assert!(answers.iter().all(Result::is_ok), "{answers:?}");
@@ -125,10 +125,10 @@ async fn a_service_that_refuses_every_token_is_believed() {
         )
     })
     .await;
-    let error = world.graph.call(&messages("a"), world.soon()).await.unwrap_err();
+    let error = world.graph.call(&messages("a"), soon()).await.unwrap_err();
     assert_eq!(error.kind(), Some(Kind::TokenRefused));
     assert_eq!((world.calls().len(), world.sign_ins().len()), (2, 2));
-    world.graph.call(&messages("b"), world.soon()).await.unwrap_err();
+    world.graph.call(&messages("b"), soon()).await.unwrap_err();
     assert_eq!(
         (world.calls().len(), world.sign_ins().len()),
         (3, 2),
@@ -147,7 +147,7 @@ async fn replies_of_the_sign_in_that_cannot_be_used_are_not_quoted() {
         r#"["the-token"]"#,
     ] {
         let world = World::with(Credential::Secret(SECRET.into()), move |_| Canned::new(200, body)).await;
-        let error = world.graph.tokens().token(Resource::Graph, world.soon()).await.unwrap_err();
+        let error = world.graph.tokens().token(Resource::Graph, soon()).await.unwrap_err();
         assert!(matches!(error, SignInError::Malformed(_)), "{error}");
         assert!(!format!("{error:?}").contains("the-token"));
     }
@@ -164,4 +164,34 @@ async fn a_busy_sign_in_is_asked_again_until_the_deadline() {
     assert!(error.is_passing() && error.to_string().contains("AADSTS50196"), "{error}");
     assert_eq!(world.sign_ins().len(), 3, "at 0, 0.75 and 2.25 s");
     assert!(Instant::now() <= until);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_out_of_time_does_not_hold_up_the_others() {
+    let world = World::with(Credential::Secret(SECRET.into()), |seen| {
+        if seen.number == 0 {
+            Canned::new(503, "")
+        } else {
+            granted(seen.number)
+        }
+    })
+    .await;
+    let hurried = world.start + Duration::from_millis(500);
+    let tokens = world.graph.tokens();
+    tokens.token(Resource::Graph, hurried).await.unwrap_err();
+    assert!(tokens.token(Resource::Graph, world.start).await.is_err(), "no time at all");
+    sleep(Duration::from_secs(6)).await;
+    tokens.token(Resource::Graph, soon()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_token_that_ends_at_once_is_not_asked_for_with_each_call() {
+    let world = World::with(Credential::Secret(SECRET.into()), |_| {
+        Canned::json(200, &json!({"access_token": "a.b.c", "expires_in": 0}))
+    })
+    .await;
+    for _ in 0..5 {
+        world.graph.tokens().token(Resource::Graph, soon()).await.unwrap();
+    }
+    assert_eq!(world.sign_ins().len(), 1);
 }

@@ -2,7 +2,7 @@
 
 use crate::{
     server::{Canned, Server},
-    world::{World, messages},
+    world::{World, messages, soon},
 };
 use mailflow::microsoft::{Error, Malformed};
 use serde_json::{Value, json};
@@ -27,11 +27,11 @@ async fn pages_end_in_a_delta_link() {
     })
     .await;
     let request = messages("a").prefer("odata.maxpagesize=2");
-    let (items, delta) = world.graph.pages::<u32>(request.clone(), 5).all(world.soon()).await.unwrap();
+    let (items, delta) = world.graph.pages::<u32>(request.clone(), 5).all(soon()).await.unwrap();
     assert_eq!(items, [1, 2, 3]);
     let delta = delta.unwrap();
     assert!(delta.as_str().ends_with("?$deltatoken=later"), "{delta:?}");
-    let (items, delta) = world.graph.pages::<u32>(request.follow(delta), 5).all(world.soon()).await.unwrap();
+    let (items, delta) = world.graph.pages::<u32>(request.follow(delta), 5).all(soon()).await.unwrap();
     assert_eq!(items, [4]);
     assert!(delta.unwrap().as_str().ends_with("=latest"));
     let calls = world.calls();
@@ -52,7 +52,7 @@ async fn a_link_to_another_host_is_refused_and_never_contacted() {
     ] {
         let foreign = format!("{}{path}", stranger.url);
         let world = world(move |_, _| json!({"value": [1], link: foreign.clone()})).await;
-        let error = world.graph.pages::<u32>(messages("a"), 5).all(world.soon()).await.unwrap_err();
+        let error = world.graph.pages::<u32>(messages("a"), 5).all(soon()).await.unwrap_err();
         assert_eq!(error, Error::Malformed(Malformed::ForeignLink), "{link}");
     }
     assert!(stranger.seen().is_empty());
@@ -62,7 +62,7 @@ async fn a_link_to_another_host_is_refused_and_never_contacted() {
 async fn a_link_out_of_the_api_is_refused() {
     for path in ["/beta/users", "/v1.0/../oauth2/token", "relative", "javascript:alert(1)"] {
         let world = world(move |url, _| json!({"value": [1], "@odata.nextLink": url.replace("/v1.0/users/a/messages", path)})).await;
-        let error = world.graph.pages::<u32>(messages("a"), 5).all(world.soon()).await.unwrap_err();
+        let error = world.graph.pages::<u32>(messages("a"), 5).all(soon()).await.unwrap_err();
         assert_eq!(error, Error::Malformed(Malformed::ForeignLink), "{path}");
         assert_eq!(world.calls().len(), 1);
     }
@@ -71,11 +71,11 @@ async fn a_link_out_of_the_api_is_refused() {
 #[tokio::test]
 async fn a_list_without_end_ends() {
     let circle = world(|url, _| json!({"value": [1], "@odata.nextLink": format!("{url}?$skiptoken=same")})).await;
-    let error = circle.graph.pages::<u32>(messages("a"), 100).all(circle.soon()).await.unwrap_err();
+    let error = circle.graph.pages::<u32>(messages("a"), 100).all(soon()).await.unwrap_err();
     assert_eq!(error, Error::Malformed(Malformed::Loop));
     assert_eq!(circle.calls().len(), 2);
     let endless = world(|url, target| json!({"value": [1], "@odata.nextLink": format!("{url}?$skiptoken={}", target.len())})).await;
-    let error = endless.graph.pages::<u32>(messages("a"), 1).all(endless.soon()).await.unwrap_err();
+    let error = endless.graph.pages::<u32>(messages("a"), 1).all(soon()).await.unwrap_err();
     assert_eq!(error, Error::Malformed(Malformed::TooManyPages(1)));
     assert_eq!(endless.calls().len(), 1);
 }
@@ -95,8 +95,8 @@ async fn after_an_error_the_same_page_is_asked_for_again() {
     .await;
     url.set(format!("{}/v1.0/users/a/messages", world.server.url)).unwrap();
     let mut pages = world.graph.pages::<u32>(messages("a"), 5);
-    assert_eq!(pages.next(world.soon()).await.unwrap().unwrap().items, [1]);
-    pages.next(world.soon()).await.unwrap_err();
-    assert_eq!(pages.next(world.soon()).await.unwrap().unwrap().items, [2]);
-    assert_eq!(pages.next(world.soon()).await.unwrap(), None);
+    assert_eq!(pages.next(soon()).await.unwrap().unwrap().items, [1]);
+    pages.next(soon()).await.unwrap_err();
+    assert_eq!(pages.next(soon()).await.unwrap().unwrap().items, [2]);
+    assert_eq!(pages.next(soon()).await.unwrap(), None);
 }

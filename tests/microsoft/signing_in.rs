@@ -2,7 +2,7 @@
 
 use crate::{
     server::{Canned, Server},
-    world::{APP, SECRET, TENANT, World, granted},
+    world::{APP, SECRET, TENANT, World, granted, soon},
 };
 use mailflow::microsoft::{
     Resource, SignInError,
@@ -17,7 +17,7 @@ use std::{
 #[tokio::test]
 async fn a_secret_is_posted_as_a_form() {
     let world = World::new(|_| Canned::new(500, "")).await;
-    let token = world.graph.tokens().token(Resource::Exchange, world.soon()).await.unwrap();
+    let token = world.graph.tokens().token(Resource::Exchange, soon()).await.unwrap();
     assert_eq!(token.roles().unwrap(), ["Mail.Send"]);
     let seen = &world.server.seen()[0];
     assert_eq!(
@@ -44,9 +44,9 @@ async fn a_token_file_is_read_anew_each_time() {
     })
     .await;
     let tokens = world.graph.tokens();
-    tokens.token(Resource::Graph, world.soon()).await.unwrap();
+    tokens.token(Resource::Graph, soon()).await.unwrap();
     std::fs::write(file.path(), "second.outside.token").unwrap();
-    tokens.token(Resource::Exchange, world.soon()).await.unwrap();
+    tokens.token(Resource::Exchange, soon()).await.unwrap();
     let forms: Vec<_> = world.sign_ins().iter().map(super::server::Seen::form).collect();
     assert_eq!(forms[0]["client_assertion"], "first.outside.token");
     assert_eq!(forms[1]["client_assertion"], "second.outside.token");
@@ -66,7 +66,7 @@ async fn a_file_without_a_token_is_not_sent_nor_shown() {
         granted(seen.number)
     })
     .await;
-    let error = world.graph.tokens().token(Resource::Graph, world.soon()).await.unwrap_err();
+    let error = world.graph.tokens().token(Resource::Graph, soon()).await.unwrap_err();
     assert!(
         matches!(&error, SignInError::Credential(text) if text.contains("holds no token")),
         "{error}"
@@ -83,7 +83,7 @@ async fn github_is_asked_for_a_token_of_the_job() {
         token: "request-token-of-the-job".into(),
     };
     let world = World::with(Credential::Federated(federated), |seen| granted(seen.number)).await;
-    world.graph.tokens().token(Resource::Graph, world.soon()).await.unwrap();
+    world.graph.tokens().token(Resource::Graph, soon()).await.unwrap();
     let seen = &github.seen()[0];
     assert_eq!(seen.method, "GET");
     assert_eq!(seen.target, "/idtoken?api-version=2.0&audience=api%3A%2F%2FAzureADTokenExchange");
@@ -99,7 +99,7 @@ async fn a_job_without_the_permission_is_told_so() {
         token: "request-token-of-the-job".into(),
     };
     let world = World::with(Credential::Federated(federated), |seen| granted(seen.number)).await;
-    let error = world.graph.tokens().token(Resource::Graph, world.soon()).await.unwrap_err();
+    let error = world.graph.tokens().token(Resource::Graph, soon()).await.unwrap_err();
     assert_eq!(
         error.to_string(),
         "GitHub issued no token (HTTP 403): the job needs `permissions: id-token: write`"
@@ -119,7 +119,7 @@ async fn the_metadata_service_is_asked_for_a_resource() {
     let endpoint = format!("{}/metadata/identity/oauth2/token", azure.url);
     let managed = Managed::imds(Identity::Client("some-identity".to_owned()), Some(&endpoint)).unwrap();
     let world = World::with(Credential::Managed(managed), |_| Canned::new(500, "")).await;
-    let token = world.graph.tokens().token(Resource::Exchange, world.soon()).await.unwrap();
+    let token = world.graph.tokens().token(Resource::Exchange, soon()).await.unwrap();
     assert_eq!(token.roles(), None, "opaque");
     assert!(token.ends() - world.start > Duration::from_hours(23));
     let seen = &azure.seen()[0];
@@ -135,7 +135,7 @@ async fn app_service_is_asked_with_its_header() {
     let azure = Server::start(|_| imds()).await;
     let managed = Managed::app_service(Identity::System, &format!("{}/msi/token", azure.url), "the-header".into()).unwrap();
     let world = World::with(Credential::Managed(managed), |_| Canned::new(500, "")).await;
-    world.graph.tokens().token(Resource::Exchange, world.soon()).await.unwrap();
+    world.graph.tokens().token(Resource::Exchange, soon()).await.unwrap();
     let seen = &azure.seen()[0];
     assert_eq!(seen.header("x-identity-header"), "the-header");
     assert_eq!(seen.header("metadata"), "");
@@ -150,13 +150,7 @@ async fn a_machine_without_an_identity_is_told_so() {
     let azure = Server::start(|_| Canned::json(400, &json!({"error": "invalid_request", "error_description": "Identity not found"}))).await;
     let managed = Managed::imds(Identity::System, Some(&azure.url)).unwrap();
     let world = World::with(Credential::Managed(managed), |_| Canned::new(500, "")).await;
-    let error = world
-        .graph
-        .tokens()
-        .token(Resource::Graph, world.soon())
-        .await
-        .unwrap_err()
-        .to_string();
+    let error = world.graph.tokens().token(Resource::Graph, soon()).await.unwrap_err().to_string();
     assert!(
         error.contains("no managed identity") && error.contains("Identity not found"),
         "{error}"
@@ -185,8 +179,8 @@ async fn a_person_types_the_code_while_we_ask_at_the_pace_we_are_told() {
     })
     .await;
     let tokens = world.graph.tokens();
-    tokens.token(Resource::Graph, world.soon()).await.unwrap();
-    tokens.token(Resource::Exchange, world.soon()).await.unwrap();
+    tokens.token(Resource::Graph, soon()).await.unwrap();
+    tokens.token(Resource::Exchange, soon()).await.unwrap();
 
     assert_eq!(shown.lock().unwrap().len(), 1, "a person is asked once");
     assert_eq!(shown.lock().unwrap()[0].code, "A1B2C3D4E");
@@ -223,7 +217,7 @@ async fn a_code_that_nobody_enters_ends() {
         }
     })
     .await;
-    let error = world.graph.tokens().token(Resource::Graph, world.soon()).await.unwrap_err();
+    let error = world.graph.tokens().token(Resource::Graph, soon()).await.unwrap_err();
     assert!(matches!(error, SignInError::Unfinished(_)), "{error}");
     assert_eq!(world.sign_ins().len(), 60, "an interval of 0 is one of 1 s");
 }

@@ -52,10 +52,6 @@ impl World {
         }
     }
 
-    pub fn soon(&self) -> Instant {
-        Instant::now() + Duration::from_mins(10)
-    }
-
     /// What was asked of the sign-in.
     pub fn sign_ins(&self) -> Vec<Seen> {
         self.server.at(&format!("/{TENANT}/oauth2/v2.0/token"))
@@ -113,4 +109,9 @@ pub fn refusal(status: u16, code: &str, message: &str) -> Canned {
 
 pub fn refusal_body(code: &str, message: &str) -> serde_json::Value {
     json!({"error": {"code": code, "message": message, "innerError": {"date": "2026-11-23T09:00:30", "request-id": "inner-id"}}})
+}
+
+/// A deadline that no test should come near.
+pub fn soon() -> Instant {
+    Instant::now() + Duration::from_mins(10)
 }
