@@ -18,6 +18,7 @@
 //!      ├─ report      one file a format: a judged run becomes bytes
 //!      ├─ config      site and scenario: text becomes values, every mistake with its place; the sources of secrets
 //!      └─ postoffice  the embedded mail world of the demo and of the fast tests; knows nobody
+//!      microsoft      Microsoft 365: signing in, and the one client for all calls to Graph; for send and watch
 //!  ─────────────────────────────────────────────────────────────── below: pure, values in, values out
 //!      plan           site x scenario x start: every probe with its deadlines
 //!      compose        a probe becomes an RFC 5322 message, one file a kind
@@ -57,6 +58,7 @@ pub mod evidence;
 pub mod explain;
 pub mod journal;
 pub mod judge;
+pub mod microsoft;
 pub mod model;
 pub mod plan;
 pub mod postoffice;

@@ -86,6 +86,14 @@ pub fn connector(ca: Option<&Path>, verify: Verify) -> Result<Connector, String>
     })
 }
 
+/// The same trust as of [`connector`], strict, for who opens TLS by itself.
+///
+/// # Errors
+/// As [`connector`].
+pub fn client_config(ca: Option<&Path>) -> Result<ClientConfig, String> {
+    Ok(ClientConfig::clone(&connector(ca, Verify::Strict)?.config))
+}
+
 fn add_private_ca(roots: &mut RootCertStore, path: &Path) -> Result<(), String> {
     let shown = path.display();
     let mut pem = Vec::new();

@@ -7,6 +7,19 @@ use std::{collections::BTreeMap, fs, path::Path};
 const GROUND: &[&str] = &["model"];
 const PURE: &[&str] = &["model"];
 const MIDDLE: &[&str] = &["model", "clock", "tls", "scrub", "plan", "compose", "evidence", "judge", "explain"];
+/// As [`MIDDLE`], and the client for Microsoft 365.
+const SERVICES: &[&str] = &[
+    "model",
+    "clock",
+    "tls",
+    "scrub",
+    "plan",
+    "compose",
+    "evidence",
+    "judge",
+    "explain",
+    "microsoft",
+];
 const LOOP: &[&str] = &[
     "model", "clock", "tls", "scrub", "plan", "compose", "evidence", "judge", "explain", "send", "watch", "journal",
 ];
@@ -20,6 +33,7 @@ const EVERYBODY: &[&str] = &[
     "evidence",
     "judge",
     "explain",
+    "microsoft",
     "send",
     "watch",
     "journal",
@@ -42,8 +56,9 @@ fn may_know() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("evidence", &["model", "scrub"]),
         ("judge", PURE),
         ("explain", PURE),
-        ("send", MIDDLE),
-        ("watch", MIDDLE),
+        ("microsoft", &["model", "clock", "tls", "scrub"]),
+        ("send", SERVICES),
+        ("watch", SERVICES),
         ("journal", MIDDLE),
         ("report", MIDDLE),
         ("config", MIDDLE),
