@@ -16,6 +16,7 @@ mod office;
 mod secrets;
 mod smtp;
 mod store;
+pub mod tenant;
 mod tls;
 mod wire;
 
