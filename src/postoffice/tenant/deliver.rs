@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
 use super::super::bounce::{self, Action, Report};
 use super::super::{fate::meaning, headers};
@@ -88,7 +88,7 @@ impl Delivery<'_> {
         match &resident.meaning.fate {
             Fate::Lost => {}
             Fate::Pending => self.trace(state, &[(TimeDelta::zero(), Status::Pending)], "", vec![self.deferred()]),
-            Fate::GettingStatus => self.trace(state, &[(TimeDelta::zero(), Status::GettingStatus)], "", Vec::new()),
+            Fate::GettingStatus => self.trace(state, &[(TimeDelta::zero(), Status::Unknown)], "", Vec::new()),
             Fate::Quarantined if filtered => self.settled(state, Status::Quarantined, "", self.spam_event()),
             Fate::FilteredAsSpam if filtered => self.settled(state, Status::FilteredAsSpam, "", self.spam_event()),
             Fate::Returned(status) => self.returned(state, status, leaving),
@@ -267,7 +267,7 @@ impl Delivery<'_> {
         let (delay, lag) = (self.world.config.trace_delay, self.world.config.status_lag);
         let mut steps = Vec::new();
         if lag > TimeDelta::zero() {
-            steps.push((self.now + delay, Status::GettingStatus));
+            steps.push((self.now + delay, Status::Unknown));
         }
         steps.extend(statuses.iter().map(|(after, status)| (self.now + *after + delay + lag, *status)));
         let receive = self.event("Receive", format!("Message received by: {HOST}"));
@@ -276,7 +276,8 @@ impl Delivery<'_> {
             message_id: self.message_id.clone(),
             sender: self.letter.sender.to_owned(),
             recipient: self.letter.recipient.to_owned(),
-            received: self.now,
+            // The trace knows whole seconds.
+            received: self.now.trunc_subsecs(0),
             subject: headers::first(self.letter.raw, "Subject")
                 .unwrap_or_default()
                 .chars()

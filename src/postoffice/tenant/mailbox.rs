@@ -168,10 +168,10 @@ impl Mailbox {
         item.folder = to;
         item.moves += 1;
         item.modified = now;
-        let moved = item.clone();
+        let copy = item.clone();
         self.note(from, serial, What::Moved(moves));
         self.note(to, serial, What::Came);
-        Some(moved)
+        Some(copy)
     }
 
     /// Takes an item out for good; `None` if it is gone already.

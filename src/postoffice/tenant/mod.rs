@@ -191,9 +191,14 @@ impl Tenant {
         self.world.sign_in(user_code, decision)
     }
 
-    /// What the doors of the post office share with it.
-    pub(super) fn world(&self) -> &Arc<World> {
-        &self.world
+    /// Delivers a message that came in by a door of the post office.
+    pub(super) fn take(&self, letter: Letter<'_>) {
+        self.world.deliver(letter);
+    }
+
+    /// Sets, once, who takes mail that leaves the tenant.
+    pub(super) fn on_leaving(&self, post: impl Fn(Outgoing) + Send + Sync + 'static) {
+        self.world.on_leaving(post);
     }
 }
 

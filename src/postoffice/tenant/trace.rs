@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
     /// Received, nothing known yet.
-    GettingStatus,
+    Unknown,
     /// Being delivered, or tried again.
     Pending,
     /// Given up.
@@ -27,7 +27,7 @@ impl Status {
     /// The word in JSON.
     pub fn word(self) -> &'static str {
         match self {
-            Self::GettingStatus => "gettingStatus",
+            Self::Unknown => "gettingStatus",
             Self::Pending => "pending",
             Self::Failed => "failed",
             Self::Delivered => "delivered",
@@ -104,11 +104,11 @@ mod tests {
             size: 0,
             from_ip: String::new(),
             to_ip: String::new(),
-            steps: vec![(at(5), Status::GettingStatus), (at(9), Status::Quarantined)],
+            steps: vec![(at(5), Status::Unknown), (at(9), Status::Quarantined)],
             events: Vec::new(),
         };
         assert_eq!(row.status(at(4)), None);
-        assert_eq!(row.status(at(5)), Some(Status::GettingStatus));
+        assert_eq!(row.status(at(5)), Some(Status::Unknown));
         assert_eq!(row.status(at(99)), Some(Status::Quarantined));
     }
 }

@@ -86,7 +86,7 @@ async fn run(world: &Arc<World>, grant: &Grant, call: &Call) -> Result<Answer, A
             done.push((id, begun.map_or_else(|refused| refused, super::Begun::finish)));
         }
     }
-    let responses: Vec<Value> = done.into_iter().rev().map(|(id, answer)| render(id, answer)).collect();
+    let responses: Vec<Value> = done.into_iter().rev().map(|(id, answer)| render(&id, answer)).collect();
     Ok(Answer::ok(json!({ "responses": responses })))
 }
 
@@ -115,7 +115,7 @@ impl Part {
     }
 }
 
-fn render(id: String, answer: Answer) -> Value {
+fn render(id: &str, answer: Answer) -> Value {
     let mut headers: Map<String, Value> = answer
         .headers
         .into_iter()

@@ -120,10 +120,9 @@ impl Begun {
         let op = &self.route.op;
         match op.area() {
             Area::Trace if self.world.config.trace == Trace::Absent => Err(Answer::no_such_segment("tracing")),
-            Area::Trace if !has(op.needs()) => Err(Answer::privileges()),
-            Area::Trace if self.world.config.trace == Trace::NotProvisioned => Err(trace::not_provisioned()),
-            Area::Directory(_) if !has(op.needs()) => Err(Answer::privileges()),
             Area::Mailbox if !has(op.needs()) => Err(Answer::access_denied()),
+            _ if !has(op.needs()) => Err(Answer::privileges()),
+            Area::Trace if self.world.config.trace == Trace::NotProvisioned => Err(trace::not_provisioned()),
             Area::Mailbox => self.mailbox().map(|_| ()),
             _ => Ok(()),
         }

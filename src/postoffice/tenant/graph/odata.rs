@@ -1,4 +1,4 @@
-//! `$filter`, `$select`, `$top`: as much of OData 4 as the tenant's resources take.
+//! `$filter`, `$select`, `$top`: as much of `OData` 4 as the tenant's resources take.
 //!
 //! Pure. Cannot see resources: the caller looks up the properties. Bounded in length and depth.
 
@@ -139,7 +139,7 @@ pub fn contains(function: &str, text: &str, part: &str) -> Result<bool, Answer> 
     }
 }
 
-/// A time as OData writes it, with its zone.
+/// A time as `OData` writes it, with its zone.
 pub fn time_of(text: &str) -> Option<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(text).ok().map(|time| time.to_utc())
 }

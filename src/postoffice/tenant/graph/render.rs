@@ -113,7 +113,7 @@ fn property(name: &str, mailbox: &Mailbox, item: &Item, parsed: &Message<'_>, vi
         "createdDateTime" | "receivedDateTime" => json!(time(item.received)),
         "lastModifiedDateTime" => json!(time(item.modified)),
         "changeKey" => json!(change_key(item)),
-        "categories" => json!([]),
+        "categories" | "bccRecipients" => json!([]),
         "sentDateTime" => json!(sent(parsed).map_or_else(|| time(item.received), time)),
         "hasAttachments" => json!(parsed.attachment_count() > 0),
         "internetMessageId" => json!(headers::first(&item.raw, "Message-ID").unwrap_or_default()),
@@ -129,7 +129,6 @@ fn property(name: &str, mailbox: &Mailbox, item: &Item, parsed: &Message<'_>, vi
         "from" => from()?,
         "toRecipients" => list(parsed.to())?,
         "ccRecipients" => list(parsed.cc())?,
-        "bccRecipients" => json!([]),
         "replyTo" => list(parsed.reply_to())?,
         "flag" => json!({ "flagStatus": "notFlagged" }),
         // The copy among the sent items has none.

@@ -95,11 +95,11 @@ impl Begun {
     pub fn send_mail(&self) -> Result<Answer, Answer> {
         let sender = self.mailbox()?.clone();
         let (raw, recipients, save) = if self.call.header("content-type").starts_with("text/plain") {
-            let raw = self.from_mime(&sender)?;
+            let raw = self.taken_as_mime(&sender)?;
             let recipients = recipients(&raw);
             (raw, recipients, true)
         } else {
-            self.from_json(&sender)?
+            self.taken_as_json(&sender)?
         };
         if recipients.is_empty() || recipients.iter().any(|r| !is_address(r)) {
             return Err(Answer::error(400, "ErrorInvalidRecipients", "At least one recipient isn't valid."));
@@ -128,7 +128,7 @@ impl Begun {
     }
 
     /// The message of the MIME form, as it goes out.
-    fn from_mime(&self, sender: &Resident) -> Result<Vec<u8>, Answer> {
+    fn taken_as_mime(&self, sender: &Resident) -> Result<Vec<u8>, Answer> {
         let invalid = || {
             Answer::error(
                 400,
@@ -163,7 +163,7 @@ impl Begun {
     }
 
     /// The message of the JSON form, its recipients, and whether a copy is kept.
-    fn from_json(&self, sender: &Resident) -> Result<(Vec<u8>, Vec<String>, bool), Answer> {
+    fn taken_as_json(&self, sender: &Resident) -> Result<(Vec<u8>, Vec<String>, bool), Answer> {
         let request: SendMail = serde_json::from_slice(&self.call.body)
             .map_err(|_| Answer::error(400, "UnableToDeserializePostBody", "were unable to deserialize"))?;
         let draft = request.message;

@@ -134,7 +134,6 @@ fn compare(path: &str, op: Op, literal: &Literal, heeded: &mut Heeded) -> Result
     match (path, op, literal) {
         ("receivedDateTime", Op::Ge, Literal::Bare(text)) => heeded.from = Some(time_of(text).ok_or_else(invalid)?),
         ("receivedDateTime", Op::Le, Literal::Bare(text)) => heeded.to = Some(time_of(text).ok_or_else(invalid)?),
-        ("receivedDateTime", ..) => return Err(invalid()),
         ("id" | "messageId" | "senderAddress" | "recipientAddress" | "fromIP" | "toIP" | "status", Op::Eq, literal) => {
             let (Literal::Text(text) | Literal::Bare(text)) = literal;
             heeded.equal.insert(path.to_owned(), text.clone());

@@ -110,10 +110,10 @@ fn verify(certificate: Option<&[u8]>, header: &Header, signed: &[u8], signature:
         _ => return Err(Refusal::SIGNATURE),
     };
     let right = right.as_ref();
-    let names = named.is_some_and(|n| *n == BASE64URL_NOPAD.encode(right) || n.to_lowercase() == HEXLOWER.encode(right));
+    let fits = named.is_some_and(|n| *n == BASE64URL_NOPAD.encode(right) || n.to_lowercase() == HEXLOWER.encode(right));
     let der = rustls::pki_types::CertificateDer::from(der);
     let certificate = EndEntityCert::try_from(&der).map_err(|_| Refusal::SIGNATURE)?;
-    if names && certificate.verify_signature(algorithm, signed, signature).is_ok() {
+    if fits && certificate.verify_signature(algorithm, signed, signature).is_ok() {
         Ok(())
     } else {
         Err(Refusal::SIGNATURE)

@@ -235,7 +235,7 @@ impl World {
         Ok(Answer::ok(reply))
     }
 
-    /// What official clients read first (OpenID Connect Discovery).
+    /// What official clients read first (the discovery of `OpenID` Connect).
     fn discovery(&self, tenant: &str) -> Answer {
         let base = format!("{}/{tenant}", self.root());
         Answer::ok(json!({
