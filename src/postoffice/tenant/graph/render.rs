@@ -107,7 +107,7 @@ pub fn message(mailbox: &Mailbox, item: &Item, view: &View<'_>) -> Value {
 
 fn property(name: &str, mailbox: &Mailbox, item: &Item, parsed: &Message<'_>, view: &View<'_>) -> Option<Value> {
     let from = || parsed.from().and_then(Address::first).map(recipient);
-    let list = |address: Option<&Address<'_>>| Some(address.map(recipients).unwrap_or_default());
+    let list = |address: Option<&Address<'_>>| Some(address.map_or_else(|| json!([]), recipients));
     Some(match name {
         "id" => json!(id(mailbox, item, view.immutable)),
         "createdDateTime" | "receivedDateTime" => json!(time(item.received)),
