@@ -17,6 +17,7 @@ use super::directory::{CATCH_ALL, Destination, QUARANTINE, SOMEONE_ELSE, members
 use super::fate::{ALERTS, Fate, meaning};
 use super::office::{Door, Office};
 use super::store::{Place, Role, StoreError};
+use super::tenant;
 use super::{alter, headers};
 
 /// The host that stores mail and writes notifications.
@@ -104,9 +105,56 @@ impl Office {
         delivery.begin();
     }
 
+    /// Delivers mail that the tenant sent to an address here; what has none is dropped, as nobody is there to be told.
+    pub fn take(self: &Arc<Self>, mail: tenant::Outgoing) {
+        let Ok(destination) = self.directory.find(&mail.recipient) else {
+            return;
+        };
+        let Some(room) = self.room(mail.raw.len()) else {
+            return;
+        };
+        if mail.sender.is_empty() {
+            return self.post("", &mail.recipient, &mail.raw);
+        }
+        let letter = Letter {
+            door: Door::Edge,
+            client: Client {
+                name: Door::Edge.host().to_owned(),
+                extended: true,
+                ..Client::default()
+            },
+            sender: mail.sender,
+            full: false,
+            envelope_id: None,
+            gtube: is_gtube(&mail.raw),
+            data: mail.raw,
+            _room: room,
+            queue_id: self.queue_id(),
+            arrived: (self.clock)(),
+        };
+        let recipient = Recipient {
+            address: mail.recipient,
+            notify: Notify::default(),
+            original: None,
+            destination,
+        };
+        self.deliver(&Arc::new(letter), recipient);
+    }
+
     /// Puts mail that the office writes itself into the inbox behind an address, if it has one; fates do not apply.
     fn post(&self, envelope_sender: &str, to: &str, raw: &[u8]) {
         if let Ok(destination) = self.directory.find(to) {
+            if let (Fate::Tenant, Some(tenant)) = (&destination.fate, self.tenant.get()) {
+                tenant.take(tenant::Letter {
+                    sender: envelope_sender,
+                    recipient: to,
+                    raw,
+                    from_ip: "203.0.113.9",
+                    internal: false,
+                    spam: false,
+                });
+                return;
+            }
             let now = (self.clock)();
             let head = format!("Return-Path: <{envelope_sender}>\r\nDelivered-To: {to}\r\n");
             let raw = [head.as_bytes(), raw].concat();
@@ -131,6 +179,7 @@ impl Delivery {
             Fate::List => self.expand(),
             Fate::Bounce(status) => self.bounce(status),
             Fate::Reject(refusal) => self.bounce(&refusal.status),
+            Fate::Tenant => self.to_tenant(),
             Fate::Lost => {}
             Fate::Late(pause) => office.later(*pause, move |_| self.into_mailbox()),
             Fate::Delayed => {
@@ -138,6 +187,22 @@ impl Delivery {
                 office.later(DELAY, move |_| self.into_mailbox());
             }
             _ => self.into_mailbox(),
+        }
+    }
+
+    /// Hands the message to the tenant, which does its own notifying.
+    fn to_tenant(&self) {
+        if let Some(tenant) = self.office.tenant.get() {
+            let raw = [self.received().as_bytes(), &self.letter.data].concat();
+            let from_ip = self.letter.client.address.map(|a| a.to_string()).unwrap_or_default();
+            tenant.take(tenant::Letter {
+                sender: &self.letter.sender,
+                recipient: &self.recipient.address,
+                raw: &raw,
+                from_ip: &from_ip,
+                internal: false,
+                spam: self.letter.gtube,
+            });
         }
     }
 

@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use super::fate::Fate;
+use super::tenant::residents::Residents;
 
 /// Where `held@` goes, and where a quarantine is looked into.
 pub const QUARANTINE: &str = "quarantine@contoso.example";
@@ -46,11 +47,12 @@ pub enum NoDestination {
 pub struct Directory {
     plain: BTreeSet<String>,
     domains: BTreeSet<String>,
+    tenant: Option<Residents>,
 }
 
 impl Directory {
-    /// A directory with these plain mailboxes besides the fates and the post office's own.
-    pub fn new(mailboxes: &[String]) -> Self {
+    /// A directory with these plain mailboxes besides the fates and the post office's own, and the residents of a tenant.
+    pub fn new(mailboxes: &[String], tenant: Option<Residents>) -> Self {
         let plain: BTreeSet<String> = mailboxes
             .iter()
             .map(|m| m.to_lowercase())
@@ -58,7 +60,11 @@ impl Directory {
             .collect();
         let domains = plain.iter().filter_map(|m| m.rsplit_once('@')).map(|(_, domain)| domain.to_owned());
         Self {
-            domains: domains.chain(FATE_DOMAINS.map(str::to_owned)).collect(),
+            domains: domains
+                .chain(FATE_DOMAINS.map(str::to_owned))
+                .chain(tenant.iter().map(|t| t.domain().to_owned()))
+                .collect(),
+            tenant,
             plain,
         }
     }
@@ -72,6 +78,14 @@ impl Directory {
         let (local, domain) = address.rsplit_once('@').ok_or(NoDestination::NotOurs)?;
         if address.len() > LONGEST_ADDRESS || !self.domains.contains(domain) {
             return Err(NoDestination::NotOurs);
+        }
+        if let Some(tenant) = self.tenant.as_ref().filter(|t| t.serves(domain)) {
+            let resident = tenant.find(&address).ok_or(NoDestination::Unknown)?;
+            return Ok(Destination {
+                mailbox: resident.address,
+                domain: domain.to_owned(),
+                fate: Fate::Tenant,
+            });
         }
         let base = local.split_once('+').map_or(local, |(base, _)| base);
         let mailbox = format!("{base}@{domain}");
@@ -97,9 +111,10 @@ impl Directory {
         self.domains.contains(domain)
     }
 
-    /// Whether this name may log in: an address with a mailbox of its own.
+    /// Whether this name may log in: an address with a mailbox of its own. Those of the tenant are read over Graph.
     pub fn has_mailbox(&self, login: &str) -> bool {
-        self.find(login).is_ok_and(|d| d.mailbox == login.to_lowercase())
+        self.find(login)
+            .is_ok_and(|d| d.mailbox == login.to_lowercase() && d.fate != Fate::Tenant)
     }
 }
 
@@ -113,7 +128,7 @@ mod tests {
     use super::*;
 
     fn directory() -> Directory {
-        Directory::new(&["Probe@sender.example".to_owned(), "admin@contoso.example".to_owned()])
+        Directory::new(&["Probe@sender.example".to_owned(), "admin@contoso.example".to_owned()], None)
     }
 
     #[test]
@@ -137,6 +152,16 @@ mod tests {
             directory().find("probe+TAG@sender.example").unwrap().mailbox,
             "probe@sender.example"
         );
+    }
+
+    #[test]
+    fn the_domain_of_a_tenant_is_its_own() {
+        let directory = Directory::new(&[], Some(Residents::new("tenant.example", &[])));
+        let found = directory.find("quarantined+x@Tenant.example").unwrap();
+        assert_eq!((found.mailbox.as_str(), found.fate), ("quarantined@tenant.example", Fate::Tenant));
+        assert_eq!(directory.find("nobody@tenant.example"), Err(NoDestination::Unknown));
+        assert!(!directory.has_mailbox("ok@tenant.example"), "it is not read over IMAP");
+        assert!(directory.serves("tenant.example"));
     }
 
     #[test]

@@ -58,6 +58,8 @@ pub enum Fate {
     RefusesLogin,
     /// Into the inbox, but the IMAP server never answers the login. No success DSN is sent either.
     HangsLogin,
+    /// Handed to the simulated Microsoft 365 tenant, which has fates of its own. No local part names it: the domain does.
+    Tenant,
 }
 
 /// A reply to RCPT that turns the recipient away.

@@ -1,4 +1,5 @@
-//! The embedded post office: a small mail world on loopback, for `mailflow demo` and the fast tests. SMTP in, IMAP out, real TCP and real TLS.
+//! The embedded post office: a small mail world on loopback, for `mailflow demo` and the fast tests. SMTP in, IMAP out and, for its
+//! simulated Microsoft 365 [`tenant`], Graph; real TCP and real TLS.
 //!
 //! The recipient's local part decides what becomes of a message (see [`fate::Fate`]). Everything lives in memory and ends with the
 //! [`PostOffice`] value. It knows nothing of probes, tags or verdicts: it is the world, not the measurement. What it cannot show is the
@@ -16,6 +17,7 @@ mod office;
 mod secrets;
 mod smtp;
 mod store;
+pub mod tenant;
 mod tls;
 mod wire;
 
@@ -30,6 +32,7 @@ use tokio::net::TcpListener;
 pub use self::store::{Limits, Place, Role, StoreError};
 
 use self::office::{Door, Office};
+use self::tenant::Tenant;
 
 /// Tells the time for headers and internal dates.
 pub type Clock = Arc<dyn Fn() -> DateTime<Utc> + Send + Sync>;
@@ -51,6 +54,8 @@ pub struct Settings {
     pub message_bytes: usize,
     /// Connections at the same time, over all listeners.
     pub connections: usize,
+    /// The simulated Microsoft 365 tenant, if there is to be one.
+    pub tenant: Option<tenant::Config>,
 }
 
 impl Settings {
@@ -69,6 +74,7 @@ impl Settings {
             },
             message_bytes: 4 << 20,
             connections: 6_000,
+            tenant: None,
         }
     }
 }
@@ -84,6 +90,8 @@ pub struct Addresses {
     pub gateway_a: SocketAddr,
     /// An MX that offers STARTTLS, tags subjects and greylists. Certificate name: `gateway-b.contoso.example`.
     pub gateway_b: SocketAddr,
+    /// The MX of the tenant, which offers STARTTLS, if there is a tenant. Certificate name: `mx.tenant.example`.
+    pub edge: Option<SocketAddr>,
     /// IMAP with STARTTLS. Certificate name: `imap.contoso.example`.
     pub imap: SocketAddr,
     /// IMAP over implicit TLS.
@@ -126,7 +134,23 @@ impl PostOffice {
             office.spawn(office::listen(Arc::clone(&office), listener, door));
             Ok(address)
         };
+        let mut edge = None;
+        if let Some(config) = settings.tenant.clone() {
+            edge = Some(open(Door::Edge).await?);
+            let (clock, acceptor) = (Arc::clone(&settings.clock), office.acceptor.clone());
+            let tenant = Tenant::open(config, clock, settings.bind, acceptor, identity.ca_pem.clone()).await?;
+            // The office owns the tenant, so the tenant must not own the office.
+            let home = Arc::downgrade(&office);
+            tenant.on_leaving(move |mail| {
+                if let Some(office) = home.upgrade() {
+                    office.take(mail);
+                }
+            });
+            // Set here and nowhere else.
+            let _ = office.tenant.set(tenant);
+        }
         let addresses = Addresses {
+            edge,
             submission: open(Door::Submission).await?,
             submissions: open(Door::Submissions).await?,
             gateway_a: open(Door::GatewayA).await?,
@@ -149,6 +173,11 @@ impl PostOffice {
     /// The certificate of the CA that signed the servers' certificate, as PEM.
     pub fn ca_pem(&self) -> &str {
         &self.ca_pem
+    }
+
+    /// The simulated Microsoft 365 tenant, if the settings asked for one.
+    pub fn tenant(&self) -> Option<&Tenant> {
+        self.office.tenant.get()
     }
 
     /// The password of a login: an address with a mailbox, or `watcher`, whose password opens any mailbox as `mailbox*watcher`.
@@ -224,6 +253,7 @@ fn certificate_names(more: &[String]) -> Vec<String> {
         "*.sender.example",
         "*.contoso.example",
         "*.fabrikam.example",
+        "*.tenant.example",
     ];
     let mut names: Vec<String> = ours.map(str::to_owned).to_vec();
     names.extend(more.iter().filter(|name| !ours.contains(&name.as_str())).cloned());

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
@@ -16,6 +16,8 @@ use tokio_rustls::TlsAcceptor;
 use super::directory::Directory;
 use super::secrets::Secrets;
 use super::store::Store;
+use super::tenant::Tenant;
+use super::tenant::residents::Residents;
 use super::wire::Wire;
 use super::{Clock, Settings, imap, smtp};
 
@@ -37,6 +39,8 @@ pub enum Door {
     GatewayA,
     /// The MX that tags subjects and greylists.
     GatewayB,
+    /// The MX of the simulated Microsoft 365 tenant.
+    Edge,
     /// IMAP with STARTTLS.
     Imap,
     /// IMAP over implicit TLS.
@@ -50,6 +54,7 @@ impl Door {
             Self::Submission | Self::Submissions => "smtp.sender.example",
             Self::GatewayA => "gateway-a.contoso.example",
             Self::GatewayB => "gateway-b.contoso.example",
+            Self::Edge => "mx.tenant.example",
             Self::Imap | Self::Imaps => "imap.contoso.example",
         }
     }
@@ -78,6 +83,8 @@ pub struct Office {
     pub acceptor: TlsAcceptor,
     /// The largest message in octets.
     pub message_bytes: usize,
+    /// The simulated Microsoft 365 tenant, if there is one.
+    pub tenant: OnceLock<Tenant>,
     /// Orders to IMAP sessions to end: all, or those of one mailbox.
     cuts: broadcast::Sender<Option<String>>,
     closed: Mutex<BTreeSet<String>>,
@@ -99,13 +106,17 @@ impl Office {
     pub fn new(settings: &Settings, acceptor: TlsAcceptor) -> io::Result<Self> {
         let now = (settings.clock)().timestamp();
         Ok(Self {
-            directory: Directory::new(&settings.mailboxes),
+            directory: Directory::new(
+                &settings.mailboxes,
+                settings.tenant.as_ref().map(|t| Residents::new(&t.domain, &t.mailboxes)),
+            ),
             // Seconds of the clock, so that a later post office does not pass for the same store.
             store: Store::new(settings.limits, u32::try_from(now).unwrap_or(1)),
             secrets: Secrets::new()?,
             clock: Arc::clone(&settings.clock),
             acceptor,
             message_bytes: settings.message_bytes,
+            tenant: OnceLock::new(),
             cuts: broadcast::Sender::new(64),
             closed: Mutex::default(),
             greylist: Mutex::default(),

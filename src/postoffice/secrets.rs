@@ -118,7 +118,7 @@ mod tests {
     #[test]
     fn each_way_to_log_in() {
         let secrets = Secrets::new().unwrap();
-        let directory = Directory::new(&["probe@sender.example".to_owned()]);
+        let directory = Directory::new(&["probe@sender.example".to_owned()], None);
         let mine = secrets.password("probe@sender.example");
         let master = secrets.password(WATCHER);
         let welcome = |login: &str| Login::Welcome(login.to_owned());
@@ -150,7 +150,7 @@ mod tests {
     #[test]
     fn odd_answers_are_refused() {
         let secrets = Secrets::new().unwrap();
-        let directory = Directory::new(&[]);
+        let directory = Directory::new(&[], None);
         for answer in [&b""[..], b"\0", b"\0\0", b"\0\0\0", b"\xff\0\0", b"user=\x01auth=\x01"] {
             assert_eq!(secrets.check_plain(&directory, answer), Login::Refused);
             assert_eq!(secrets.check_xoauth2(&directory, answer), Login::Refused);

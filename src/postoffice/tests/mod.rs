@@ -2,6 +2,7 @@
 
 mod imap;
 mod smtp;
+mod tenant;
 
 use std::sync::Arc;
 use std::time::Duration;
