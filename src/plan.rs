@@ -4,7 +4,7 @@
 
 use crate::model::{
     Case, Expectation, Hop, MailboxAccess, MailboxName, Plan, Probe, ProbeId, Recipient, RecipientFilter, Route, RouteKind, RunId, RunInfo,
-    Scenario, SignIn, Site, Subset, TagKey, Time,
+    Scenario, Site, Subset, TagKey, Time,
 };
 use std::{
     cmp::Reverse,
@@ -202,7 +202,7 @@ fn routes_of<'a>(site: &'a Site, round: &Case, only: &[Subset]) -> Result<Vec<&'
 #[expect(clippy::option_option, reason = "no host (mx) differs from not served")]
 fn hop_of(site: &Site, route: &Route, recipient: &Recipient) -> Option<Option<Hop>> {
     match &route.kind {
-        RouteKind::Mx(_) => Some(None),
+        RouteKind::Mx(_) | RouteKind::Graph(_) => Some(None),
         RouteKind::Smtp(smtp) => {
             let host = site.fill_in(&smtp.endpoint.host, &recipient.domain())?;
             let connect = match &smtp.endpoint.connect {
@@ -354,11 +354,13 @@ fn watched(site: &Site, recipients: &[Recipient], senders: &[crate::model::Sende
 fn addresses(site: &Site) -> BTreeMap<String, MailboxName> {
     let mut addresses = BTreeMap::new();
     for mailbox in &site.mailboxes {
-        let MailboxAccess::Imap(imap) = &mailbox.access;
-        let (SignIn::Password { user, .. } | SignIn::XOAuth2 { user, .. }) = &imap.sign_in;
-        // A master user signs in as `MAILBOX*MASTER`.
-        let user = user.split('*').next().unwrap_or_default();
-        if imap.root.is_none() && user.contains('@') {
+        let user = match &mailbox.access {
+            // A master user signs in as `MAILBOX*MASTER`.
+            MailboxAccess::Imap(imap) if imap.root.is_none() => imap.sign_in.user().split('*').next().unwrap_or_default(),
+            MailboxAccess::Imap(_) => "",
+            MailboxAccess::Graph(graph) => &graph.user,
+        };
+        if user.contains('@') {
             addresses.insert(user.to_lowercase(), mailbox.name.clone());
         }
         if mailbox.name.as_str().contains('@') {

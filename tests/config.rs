@@ -175,7 +175,9 @@ fn imap<'a>(site: &'a Site, name: &str) -> &'a ImapAccess {
     let mailbox = site
         .mailbox(&MailboxName::from(name))
         .unwrap_or_else(|| panic!("no mailbox {name}"));
-    let MailboxAccess::Imap(access) = &mailbox.access;
+    let MailboxAccess::Imap(access) = &mailbox.access else {
+        unreachable!()
+    };
     access
 }
 
@@ -201,6 +203,7 @@ recipients: [{ address: a@contoso.example }]
         .map(|route| match &route.kind {
             RouteKind::Smtp(smtp) => (route.name.as_str(), smtp.endpoint.port, smtp.endpoint.tls),
             RouteKind::Mx(mx) => (route.name.as_str(), mx.port, mx.tls),
+            RouteKind::Graph(_) => unreachable!("there is none"),
         })
         .collect();
     let expected = [

@@ -309,6 +309,7 @@ fn planned(locals: &[&str]) -> Arc<Plan> {
             subaddress: None,
         }],
         domains: BTreeMap::new(),
+        tenants: vec![],
         routes: vec![Route {
             name: "mx".into(),
             kind: RouteKind::Mx(MxRoute {

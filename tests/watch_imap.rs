@@ -139,7 +139,9 @@ async fn one_login_sees_many_mailboxes() {
     let mut desk = Desk::new(&ALL[..5]);
     let shared = |address: &str| {
         let mut mailbox = own(&lab, address);
-        let MailboxAccess::Imap(access) = &mut mailbox.access;
+        let MailboxAccess::Imap(access) = &mut mailbox.access else {
+            unreachable!()
+        };
         if let SignIn::Password { user, .. } = &mut access.sign_in {
             OVERSEER.clone_into(user);
         }

@@ -159,6 +159,7 @@ async fn sender(route: &Route, conduct: &Conduct, secrets: &mut Secrets) -> Resu
             Ok(Arc::new(SmtpSender::new(&smtp.endpoint, credentials, conduct)?))
         }
         RouteKind::Mx(mx) => Ok(Arc::new(MxSender::new(mx, conduct)?)),
+        RouteKind::Graph(_) => Err("not yet".to_owned()),
     }
 }
 
@@ -186,10 +187,11 @@ async fn eyes<'a>(
     let of_sender: BTreeSet<&MailboxName> = site.senders.iter().filter_map(|sender| sender.mailbox.as_ref()).collect();
     let mut watched = Vec::new();
     for mailbox in mailboxes {
-        let MailboxAccess::Imap(imap) = &mailbox.access;
+        let MailboxAccess::Imap(imap) = &mailbox.access else { continue };
         let secret = secrets.of_sign_in(&imap.sign_in).await;
         watched.push(Watched {
             mailbox: mailbox.clone(),
+            access: imap.clone(),
             secret,
             of_sender: of_sender.contains(&mailbox.name),
         });

@@ -157,9 +157,11 @@ impl<'a> Mailboxes<'a> {
 
     /// Adds a mailbox. One that is the same in all but its place is shared; another of the same name gets the host behind it, or a number.
     fn insert(&mut self, shape: &MailboxShape, mut mailbox: Mailbox) -> MailboxName {
-        let MailboxAccess::Imap(access) = &mailbox.access;
         let base = mailbox.name.to_string();
-        let host = format!("{base} at {}", access.endpoint.host);
+        let host = match &mailbox.access {
+            MailboxAccess::Imap(access) => format!("{base} at {}", access.endpoint.host),
+            MailboxAccess::Graph(access) => format!("{base} in {}", access.tenant),
+        };
         let numbered = (2..).map(|number| format!("{host} ({number})"));
         for name in [base, host.clone()].into_iter().chain(numbered) {
             let taken = self.by_name.get(&name).and_then(|index| self.list.get(*index));

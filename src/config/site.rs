@@ -45,6 +45,7 @@ pub(super) fn build(context: &mut Context<'_>, shape: &SiteShape) -> Site {
         senders,
         domains,
         routes,
+        tenants: Vec::new(),
         mailboxes: list,
         recipients,
         tag_key: shape.tag_key.as_ref().map(|key| key.0.clone()),

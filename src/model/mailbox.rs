@@ -1,6 +1,6 @@
 //! Mailboxes: where mailflow can look, and what the places in them mean.
 
-use super::{Endpoint, Place, SecretSource};
+use super::{Endpoint, GraphAccess, Place, SecretSource};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, sync::Arc};
@@ -51,6 +51,8 @@ pub struct Mailbox {
 pub enum MailboxAccess {
     /// IMAP, by RFC 3501 or RFC 9051.
     Imap(ImapAccess),
+    /// Microsoft Graph.
+    Graph(GraphAccess),
 }
 
 /// An IMAP server and the login to it.

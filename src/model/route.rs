@@ -1,6 +1,6 @@
 //! Routes: the ways a probe enters the mail system.
 
-use super::{Place, SignIn};
+use super::{GraphAccess, Place, SignIn};
 use serde::{Deserialize, Serialize};
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -30,6 +30,8 @@ pub enum RouteKind {
     Smtp(SmtpRoute),
     /// To the MX hosts of the recipient's domain (RFC 5321 section 5.1).
     Mx(MxRoute),
+    /// From a mailbox of Microsoft 365, by Graph: from inside the tenant.
+    Graph(GraphAccess),
 }
 
 /// A named SMTP server.

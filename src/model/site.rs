@@ -1,6 +1,6 @@
 //! A site: one mail world, as its administrator describes it.
 
-use super::{Mailbox, MailboxName, Recipient, Route, SecretSource};
+use super::{Mailbox, MailboxName, Recipient, Route, SecretSource, Tenant};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
 
@@ -30,6 +30,8 @@ pub struct Site {
     pub domains: BTreeMap<String, BTreeMap<String, String>>,
     /// The ways in.
     pub routes: Vec<Route>,
+    /// Microsoft 365 tenants.
+    pub tenants: Vec<Tenant>,
     /// Every mailbox: those named under `mailboxes:`, those written in place, and those that the defaults give.
     pub mailboxes: Vec<Mailbox>,
     /// The addresses that matter.
@@ -47,6 +49,11 @@ impl Site {
     /// The route of that name.
     pub fn route(&self, name: &str) -> Option<&Route> {
         self.routes.iter().find(|route| route.name == name)
+    }
+
+    /// The tenant of that name.
+    pub fn tenant(&self, name: &str) -> Option<&Tenant> {
+        self.tenants.iter().find(|tenant| tenant.name == name)
     }
 
     /// The sender of that name.

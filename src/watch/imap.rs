@@ -33,7 +33,7 @@ use super::{Watcher, Watching};
 use crate::{
     clock::Clock,
     evidence::Recognizer,
-    model::{ImapAccess, Mailbox, MailboxAccess, MailboxName, SignIn, What},
+    model::{ImapAccess, Mailbox, MailboxName, SignIn, What},
 };
 use async_trait::async_trait;
 use connection::Connection;
@@ -53,6 +53,8 @@ use wishes::Wishes;
 pub struct Watched {
     /// The mailbox.
     pub mailbox: Mailbox,
+    /// The way into it.
+    pub access: ImapAccess,
     /// The secret of its sign-in, or why there is none: then the mailbox is blind, and says so.
     pub secret: Result<SecretString, String>,
     /// Whether bounces and answers to one of our senders come back here.
@@ -73,7 +75,7 @@ pub fn watchers(mailboxes: Vec<Watched>, patience: Patience, budget: impl Fn() -
     let mut servers: Vec<Arc<Server>> = Vec::new();
     let mut watchers: Vec<ImapWatcher> = Vec::new();
     for watched in mailboxes {
-        let MailboxAccess::Imap(ImapAccess { endpoint, sign_in, root }) = watched.mailbox.access.clone();
+        let ImapAccess { endpoint, sign_in, root } = watched.access;
         let known = servers.iter().find(|server| server.endpoint == endpoint).map(Arc::clone);
         let server = known.unwrap_or_else(|| {
             let server = Arc::new(Server::new(endpoint, budget(), patience));
@@ -100,7 +102,7 @@ pub fn watchers(mailboxes: Vec<Watched>, patience: Patience, budget: impl Fn() -
 impl ImapWatcher {
     /// Watches one mailbox of `server`.
     pub fn new(server: Arc<Server>, watched: Watched) -> Self {
-        let MailboxAccess::Imap(ImapAccess { sign_in, root, .. }) = watched.mailbox.access.clone();
+        let ImapAccess { sign_in, root, .. } = watched.access;
         Self {
             server,
             sign_in,

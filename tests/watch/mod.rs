@@ -311,7 +311,11 @@ pub fn mailbox(name: &str, user: &str, server: SocketAddr, tls: TlsMode, ca: Opt
 
 /// That mailbox, with its password.
 pub fn watched(mailbox: Mailbox, password: &str) -> Watched {
+    let MailboxAccess::Imap(access) = mailbox.access.clone() else {
+        unreachable!("the tests' mailboxes are read by IMAP")
+    };
     Watched {
+        access,
         of_sender: mailbox.name.as_str() == SENDER,
         mailbox,
         secret: Ok(SecretString::from(password)),
