@@ -53,6 +53,8 @@ pub struct Canned {
     pub hang_up: bool,
     /// Whether the body goes on for ever.
     pub endless: bool,
+    /// Whether nothing ever comes.
+    pub silent: bool,
 }
 
 impl Canned {
@@ -63,6 +65,7 @@ impl Canned {
             body: body.into(),
             hang_up: false,
             endless: false,
+            silent: false,
         }
     }
 
@@ -125,6 +128,9 @@ pub async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, all: Arc<Mut
         let canned = script(&seen);
         if canned.hang_up {
             return;
+        }
+        if canned.silent {
+            std::future::pending::<()>().await;
         }
         let mut head = format!("HTTP/1.1 {} Scripted\r\n", canned.status);
         for (name, value) in &canned.headers {
