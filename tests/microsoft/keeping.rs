@@ -193,3 +193,25 @@ async fn a_token_that_ends_at_once_is_not_asked_for_with_each_call() {
     }
     assert_eq!(world.sign_ins().len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_sign_in_that_says_when_to_come_back_is_obeyed() {
+    let world = World::with(Credential::Secret(SECRET.into()), |seen| match seen.number {
+        0 => Canned::new(429, "").header("retry-after", "20"),
+        1 => Canned::new(429, "").header("retry-after", "3000"),
+        _ => granted(seen.number),
+    })
+    .await;
+    let tokens = world.graph.tokens();
+    for _ in 0..3 {
+        tokens.token(Resource::Graph, soon()).await.unwrap_err();
+    }
+    let asked: Vec<u64> = world.sign_ins().iter().map(|seen| (seen.at - world.start).as_secs()).collect();
+    assert_eq!(
+        asked,
+        [0, 20],
+        "fifty minutes are beyond the deadline, and nobody asks before they are over"
+    );
+    sleep(Duration::from_secs(3001)).await;
+    tokens.token(Resource::Graph, soon()).await.unwrap();
+}
