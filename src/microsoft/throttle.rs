@@ -171,10 +171,10 @@ impl Turns {
         for (toll, bytes) in tolls {
             at = at.max(self.state().reserve(toll, *bytes, &self.limits, until)?);
         }
-        sleep_until(at).await;
+        wait_for(at).await;
         held.push(place(Arc::clone(&self.in_flight), 1, until).await?);
         let at = reserve(&mut self.state().all, tolls.len() as u64, until)?;
-        sleep_until(at).await;
+        wait_for(at).await;
         Ok(Turn { _held: held })
     }
 
@@ -256,6 +256,13 @@ impl State {
 
 fn reserve(window: &mut Window, weight: u64, until: Instant) -> Result<Instant, TooLate> {
     window.reserve(Instant::now(), weight, until).map_err(|at| TooLate { at: Some(at) })
+}
+
+/// A timer rounds up to a millisecond, which nobody should wait for whose time has come.
+async fn wait_for(at: Instant) {
+    if at > Instant::now() {
+        sleep_until(at).await;
+    }
 }
 
 async fn place(semaphore: Arc<Semaphore>, places: u32, until: Instant) -> Result<OwnedSemaphorePermit, TooLate> {

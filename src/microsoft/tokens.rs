@@ -169,7 +169,11 @@ impl Tokens {
                 Ok(token)
             }
             Err(error) => {
-                let stands = if error.is_passing() { FAILED } else { REFUSED };
+                let stands = if error.is_passing() {
+                    error.retry_after().unwrap_or_default().max(FAILED)
+                } else {
+                    REFUSED
+                };
                 // A caller who ran out of time says nothing about the service.
                 if !error.is_passing() || Instant::now() < until {
                     slot.failed = Some((error.clone(), Instant::now() + stands));
@@ -210,7 +214,7 @@ impl Tokens {
                     });
                 }
                 Err(error) => {
-                    let next = Instant::now() + retry::wait(count, None, self.random.fraction());
+                    let next = Instant::now() + retry::wait(count, error.retry_after(), self.random.fraction());
                     if count >= tries || !error.is_passing() || next >= until {
                         return Err(error);
                     }

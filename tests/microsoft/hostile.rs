@@ -159,6 +159,7 @@ async fn a_certificate_that_does_not_hold_ends_the_call_before_a_secret_is_sent(
                     stream,
                     Arc::clone(&all),
                     Arc::new(|seen: &crate::server::Seen| granted(seen.number)),
+                    Arc::default(),
                 ));
             }
         }

@@ -2,12 +2,16 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
 };
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt},
     net::TcpListener,
-    time::Instant,
+    time::{Instant, sleep},
 };
 
 /// A request as it came.
@@ -53,6 +57,10 @@ pub struct Canned {
     pub hang_up: bool,
     /// Whether the body goes on for ever.
     pub endless: bool,
+    /// How long the answer takes.
+    pub delay: Duration,
+    /// Whether nothing ever comes.
+    pub silent: bool,
 }
 
 impl Canned {
@@ -63,6 +71,8 @@ impl Canned {
             body: body.into(),
             hang_up: false,
             endless: false,
+            silent: false,
+            delay: Duration::ZERO,
         }
     }
 
@@ -83,6 +93,14 @@ pub struct Server {
     pub url: String,
     seen: Arc<Mutex<Vec<Seen>>>,
     script: Script,
+    at_once: Arc<AtOnce>,
+}
+
+/// How many requests are being answered, and the most there ever were.
+#[derive(Debug, Default)]
+pub struct AtOnce {
+    now: AtomicU32,
+    most: AtomicU32,
 }
 
 impl Server {
@@ -92,11 +110,12 @@ impl Server {
             url: format!("http://{}", listener.local_addr().unwrap()),
             seen: Arc::default(),
             script: Arc::new(script),
+            at_once: Arc::default(),
         };
-        let (seen, script) = (Arc::clone(&server.seen), Arc::clone(&server.script));
+        let (seen, script, at_once) = (Arc::clone(&server.seen), Arc::clone(&server.script), Arc::clone(&server.at_once));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(serve(stream, Arc::clone(&seen), Arc::clone(&script)));
+                tokio::spawn(serve(stream, Arc::clone(&seen), Arc::clone(&script), Arc::clone(&at_once)));
             }
         });
         server
@@ -107,6 +126,11 @@ impl Server {
         self.seen.lock().unwrap().clone()
     }
 
+    /// The most requests that were ever being answered at once.
+    pub fn most_at_once(&self) -> u32 {
+        self.at_once.most.load(Ordering::SeqCst)
+    }
+
     /// Those whose target begins so.
     pub fn at(&self, start: &str) -> Vec<Seen> {
         self.seen().into_iter().filter(|seen| seen.target.starts_with(start)).collect()
@@ -114,7 +138,7 @@ impl Server {
 }
 
 /// Serves one connection, whatever it runs over.
-pub async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, all: Arc<Mutex<Vec<Seen>>>, script: Script) {
+pub async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, all: Arc<Mutex<Vec<Seen>>>, script: Script, at_once: Arc<AtOnce>) {
     let mut buffer = Vec::new();
     while let Some(mut seen) = read(&mut stream, &mut buffer).await {
         {
@@ -123,8 +147,18 @@ pub async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, all: Arc<Mut
             all.push(seen.clone());
         }
         let canned = script(&seen);
+        at_once
+            .most
+            .fetch_max(at_once.now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        if !canned.delay.is_zero() {
+            sleep(canned.delay).await;
+        }
+        at_once.now.fetch_sub(1, Ordering::SeqCst);
         if canned.hang_up {
             return;
+        }
+        if canned.silent {
+            std::future::pending::<()>().await;
         }
         let mut head = format!("HTTP/1.1 {} Scripted\r\n", canned.status);
         for (name, value) in &canned.headers {

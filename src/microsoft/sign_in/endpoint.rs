@@ -7,6 +7,7 @@ use crate::{
         Cloud, Http, Random,
         error::Transport,
         http::{NoReply, Reply},
+        retry,
     },
     scrub::Scrubber,
 };
@@ -136,7 +137,12 @@ impl Ask<'_> {
         for secret in secrets {
             scrubber.add(self.client, secret);
         }
-        Refused::of(reply.status, &reply.body, &scrubber)
+        Refused {
+            retry_after: reply
+                .header("retry-after")
+                .and_then(|value| retry::retry_after(value, self.clock.now())),
+            ..Refused::of(reply.status, &reply.body, &scrubber)
+        }
     }
 }
 

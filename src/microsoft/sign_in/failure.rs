@@ -7,7 +7,7 @@ use crate::microsoft::{
 };
 use crate::scrub::Scrubber;
 use serde_json::Value;
-use std::fmt;
+use std::{fmt, time::Duration};
 
 /// Why there is no token.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -49,6 +49,8 @@ pub struct Refused {
     pub trace_id: Option<String>,
     /// As above, as it was written.
     pub at: Option<String>,
+    /// How long the service asks us to stay away.
+    pub retry_after: Option<Duration>,
 }
 
 impl SignInError {
@@ -58,6 +60,14 @@ impl SignInError {
             Self::Refused(refused) => refused.is_passing(),
             Self::Transport(_) | Self::TooLate => true,
             Self::Malformed(_) | Self::Credential(_) | Self::Unfinished(_) => false,
+        }
+    }
+
+    /// How long the service asks us to stay away, if it does.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Refused(refused) => refused.retry_after,
+            _ => None,
         }
     }
 }
@@ -85,6 +95,7 @@ impl Refused {
             correlation_id: word("correlation_id"),
             trace_id: word("trace_id"),
             at: word("timestamp"),
+            retry_after: None,
         }
     }
 

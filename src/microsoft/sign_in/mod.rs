@@ -82,7 +82,7 @@ impl SignIn {
         &self.client
     }
 
-    /// Whether the certificate ends, and when: worth a word before it does.
+    /// The certificate, if that is the proof: its end is worth a word before it comes.
     pub fn certificate(&self) -> Option<&Certificate> {
         match &self.credential {
             Credential::Certificate(certificate) => Some(certificate),

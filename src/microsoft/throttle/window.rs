@@ -110,14 +110,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_comes_too_late_is_not_taken() {
         let start = Instant::now();
-        let mut window = Window::new((1, Duration::from_secs(60)));
+        let mut window = Window::new((1, Duration::from_mins(1)));
         window.reserve(start, 1, start).unwrap();
-        let free = start + Duration::from_secs(60);
+        let free = start + Duration::from_mins(1);
         assert_eq!(window.reserve(start, 1, start), Err(free));
         assert_eq!(window.reserve(start, 1, free), Ok(free));
         assert_eq!(
             window.reserve(free, 100, free + Duration::from_hours(1)),
-            Ok(free + Duration::from_secs(60)),
+            Ok(free + Duration::from_mins(1)),
             "too much for any span"
         );
     }
