@@ -101,6 +101,7 @@ pub fn plan(site: &Site, scenario: &Scenario, start: &Start, random: &mut dyn Fn
                         give_up_after: round.give_up_after,
                         settle: round.settle,
                         require: round.require.clone(),
+                        internal: stays_inside(site, route, recipient),
                         not_before: scenario.limits.spacing.unwrap_or(Duration::ZERO).saturating_mul(*earlier),
                     });
                     *earlier += 1;
@@ -196,6 +197,20 @@ fn routes_of<'a>(site: &'a Site, round: &Case, only: &[Subset]) -> Result<Vec<&'
         any_or_none_asked(patterns, |pattern| matches(pattern, &route.name))
     });
     Ok(routes)
+}
+
+/// Whether a probe on this route never leaves the tenant: its recipient has the sender's domain, or a mailbox in the same tenant.
+fn stays_inside(site: &Site, route: &Route, recipient: &Recipient) -> bool {
+    let RouteKind::Graph(from) = &route.kind else { return false };
+    let same_domain = from
+        .user
+        .rsplit_once('@')
+        .is_some_and(|(_, domain)| domain.eq_ignore_ascii_case(&recipient.domain()));
+    let in_tenant = |name: &MailboxName| {
+        site.mailbox(name)
+            .is_some_and(|mailbox| matches!(&mailbox.access, MailboxAccess::Graph(graph) if graph.tenant == from.tenant))
+    };
+    same_domain || recipient.meant.iter().any(in_tenant)
 }
 
 /// The host of a named route for this recipient. `None` if its domain lacks a value that the route needs: then the route does not serve it.

@@ -72,6 +72,7 @@ fn plan() -> Plan {
             settle: Duration::from_secs(20),
             require: vec![],
             not_before: Duration::ZERO,
+            internal: false,
         }
     };
     Plan {

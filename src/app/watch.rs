@@ -51,7 +51,7 @@ impl Desk {
                 continue;
             }
             let plan = Arc::new(plan);
-            let world = World::to_watch(site, &plan).await;
+            let world = World::to_watch(site, &plan, self.clock).await;
             let work = Work {
                 log,
                 taken_up: Some(events),

@@ -1,12 +1,12 @@
 //! From a site to the parts that send and watch: one sender a route, one watcher a login.
 
-use super::{Halt, environment, folder_of};
+use super::{Halt, environment, folder_of, tenants::Tenants};
 use crate::scrub::Scrubber;
 use crate::{
     clock::Clock,
     config::secrets,
     model::{Mailbox, MailboxAccess, MailboxName, Plan, Route, RouteKind, SecretSource, SignIn, Site},
-    send::{Conduct, Credentials, MxSender, Sender, SmtpSender, Timeouts},
+    send::{Conduct, Credentials, GraphSender, MxSender, Sender, SmtpSender, Timeouts},
     watch::{
         Watcher,
         imap::{self, Budget, Patience, Watched},
@@ -41,14 +41,12 @@ impl World {
         let routes: BTreeSet<&str> = plan.probes.iter().map(|probe| probe.route.as_str()).collect();
         let routes = site.routes.iter().filter(|route| routes.contains(route.name.as_str()));
         let timeouts = Timeouts::default().at_most(longest_wait(plan));
-        let mut secrets = Secrets::of(site);
-        let mut world = senders(routes, (clock, timeouts), &mut secrets).await;
-        world.scrubber = secrets.scrubber;
+        let mut doors = Doors::of(site, clock);
+        let world = senders(routes, (clock, timeouts), &mut doors).await;
         if let Some((route, trouble)) = world.unsendable.first_key_value() {
             return Err(Halt::Sentence(format!("route {route}: {trouble}")));
         }
-        let mut watching = Self::to_watch(site, plan).await;
-        watching.scrubber.extend(world.scrubber);
+        let watching = Self::watching(site, plan, doors).await;
         Ok(Self {
             senders: world.senders,
             ..watching
@@ -56,7 +54,11 @@ impl World {
     }
 
     /// For watching only: nothing can be sent.
-    pub async fn to_watch(site: &Site, plan: &Plan) -> Self {
+    pub async fn to_watch(site: &Site, plan: &Plan, clock: Clock) -> Self {
+        Self::watching(site, plan, Doors::of(site, clock)).await
+    }
+
+    async fn watching(site: &Site, plan: &Plan, mut doors: Doors<'_>) -> Self {
         let mut wanted = Vec::new();
         let mut unwatched = BTreeMap::new();
         for name in &plan.mailboxes {
@@ -66,21 +68,20 @@ impl World {
             }
         }
         let patience = Patience::default().at_most(longest_wait(plan));
-        let mut secrets = Secrets::of(site);
-        let watchers = eyes(site, wanted.into_iter(), patience, &mut secrets).await;
+        let watchers = eyes(site, wanted.into_iter(), patience, &mut doors).await;
         Self {
             watchers,
             unwatched,
-            scrubber: secrets.scrubber,
+            scrubber: doors.into_scrubber(),
             ..Self::default()
         }
     }
 
     /// For `check`: every route and every mailbox of the site.
     pub async fn to_check(site: &Site, clock: Clock) -> Self {
-        let secrets = &mut Secrets::of(site);
-        let world = senders(site.routes.iter(), (clock, Timeouts::default()), secrets).await;
-        let watchers = eyes(site, site.mailboxes.iter(), Patience::default(), secrets).await;
+        let doors = &mut Doors::of(site, clock);
+        let world = senders(site.routes.iter(), (clock, Timeouts::default()), doors).await;
+        let watchers = eyes(site, site.mailboxes.iter(), Patience::default(), doors).await;
         Self { watchers, ..world }
     }
 }
@@ -94,6 +95,28 @@ fn longest_wait(plan: &Plan) -> Duration {
         .max()
         .unwrap_or_default()
         .max(AT_LEAST)
+}
+
+/// What opens the servers of a site: its secrets, and the clients of its tenants.
+struct Doors<'a> {
+    secrets: Secrets,
+    tenants: Tenants<'a>,
+}
+
+impl<'a> Doors<'a> {
+    fn of(site: &'a Site, clock: Clock) -> Self {
+        Self {
+            secrets: Secrets::of(site),
+            tenants: Tenants::of(site, clock),
+        }
+    }
+
+    /// What takes out all that the servers were told.
+    fn into_scrubber(self) -> Scrubber {
+        let mut scrubber = self.secrets.scrubber;
+        scrubber.extend(self.tenants.scrubber);
+        scrubber
+    }
 }
 
 /// The secrets of a site, each asked for once: many mailboxes may share one, and a command may take its time.
@@ -131,7 +154,7 @@ impl Secrets {
 }
 
 /// The senders of these routes, each as far as it can be made.
-async fn senders(routes: impl Iterator<Item = &Route>, (clock, timeouts): (Clock, Timeouts), secrets: &mut Secrets) -> World {
+async fn senders(routes: impl Iterator<Item = &Route>, (clock, timeouts): (Clock, Timeouts), doors: &mut Doors<'_>) -> World {
     let mut world = World::default();
     for route in routes {
         let conduct = Conduct {
@@ -141,7 +164,7 @@ async fn senders(routes: impl Iterator<Item = &Route>, (clock, timeouts): (Clock
             rate: route.rate,
             timeouts,
         };
-        match sender(route, &conduct, secrets).await {
+        match sender(route, &conduct, doors).await {
             Ok(sender) => drop(world.senders.insert(route.name.clone(), sender)),
             Err(trouble) => drop(world.unsendable.insert(route.name.clone(), format!("{}: {trouble}", route.place))),
         }
@@ -149,17 +172,21 @@ async fn senders(routes: impl Iterator<Item = &Route>, (clock, timeouts): (Clock
     world
 }
 
-async fn sender(route: &Route, conduct: &Conduct, secrets: &mut Secrets) -> Result<Arc<dyn Sender>, String> {
+async fn sender(route: &Route, conduct: &Conduct, doors: &mut Doors<'_>) -> Result<Arc<dyn Sender>, String> {
     match &route.kind {
         RouteKind::Smtp(smtp) => {
             let credentials = match &smtp.sign_in {
-                Some(sign_in) => Some(credentials(sign_in, secrets).await?),
+                Some(sign_in) => Some(credentials(sign_in, &mut doors.secrets).await?),
                 None => None,
             };
             Ok(Arc::new(SmtpSender::new(&smtp.endpoint, credentials, conduct)?))
         }
         RouteKind::Mx(mx) => Ok(Arc::new(MxSender::new(mx, conduct)?)),
-        RouteKind::Graph(_) => Err("not yet".to_owned()),
+        RouteKind::Graph(access) => Ok(Arc::new(GraphSender::new(
+            doors.tenants.graph(&access.tenant).await?,
+            access,
+            conduct,
+        ))),
     }
 }
 
@@ -182,13 +209,13 @@ async fn eyes<'a>(
     site: &Site,
     mailboxes: impl Iterator<Item = &'a Mailbox>,
     patience: Patience,
-    secrets: &mut Secrets,
+    doors: &mut Doors<'_>,
 ) -> Vec<Box<dyn Watcher>> {
     let of_sender: BTreeSet<&MailboxName> = site.senders.iter().filter_map(|sender| sender.mailbox.as_ref()).collect();
     let mut watched = Vec::new();
     for mailbox in mailboxes {
         let MailboxAccess::Imap(imap) = &mailbox.access else { continue };
-        let secret = secrets.of_sign_in(&imap.sign_in).await;
+        let secret = doors.secrets.of_sign_in(&imap.sign_in).await;
         watched.push(Watched {
             mailbox: mailbox.clone(),
             access: imap.clone(),

@@ -51,6 +51,7 @@ fn plan(role: &str) -> Plan {
                 settle: Duration::from_secs(5),
                 require: vec![],
                 not_before: Duration::ZERO,
+                internal: false,
             }
         })
         .collect();

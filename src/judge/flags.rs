@@ -30,6 +30,7 @@ impl Ledger {
                 measured.verdict != Verdict::Elsewhere && further && self.astray(index).next().is_some(),
             ),
             (Flag::SettleBlind, decided && self.is_settle_blind(index)),
+            (Flag::Internal, self.probe(index).internal),
             (Flag::NotSent, decided && record.never_left()),
         ];
         let mut flags: BTreeSet<Flag> = is_true.into_iter().filter_map(|(flag, is_true)| is_true.then_some(flag)).collect();

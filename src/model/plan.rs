@@ -100,6 +100,9 @@ pub struct Probe {
     pub require: Vec<Requirement>,
     /// How long after the run's start it may leave (`spacing`).
     pub not_before: Duration,
+    /// Whether it stays inside a tenant of Microsoft 365, and so skips the inbound edge.
+    #[serde(default)]
+    pub internal: bool,
 }
 
 /// Where a quarantine would hold a recipient's mail.

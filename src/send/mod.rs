@@ -11,6 +11,7 @@ mod dns;
 mod ehlo;
 mod envelope;
 mod failure;
+mod graph;
 mod mx;
 mod opening;
 mod pace;
@@ -23,6 +24,7 @@ mod transaction;
 mod wire;
 
 pub use auth::Credentials;
+pub use graph::GraphSender;
 pub use mx::MxSender;
 pub use settings::{Conduct, Timeouts};
 pub use smtp::SmtpSender;

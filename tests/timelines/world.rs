@@ -137,6 +137,7 @@ pub fn plan(given: &Given) -> Plan {
             settle: Duration::from_secs_f64(given.settle),
             require: given.require.clone(),
             not_before: Duration::ZERO,
+            internal: false,
         }],
     }
 }

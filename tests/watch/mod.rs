@@ -92,6 +92,7 @@ fn probe(number: usize) -> Probe {
         settle: Duration::from_secs(20),
         require: vec![],
         not_before: Duration::ZERO,
+        internal: false,
     }
 }
 
