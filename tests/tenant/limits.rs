@@ -28,7 +28,7 @@ fn parts(reply: &Value) -> Vec<(usize, u64)> {
 
 #[tokio::test]
 async fn the_fifth_request_at_once_is_turned_away() {
-    let world = world_with(|config: &mut Config| config.latency = Duration::from_millis(1500)).await;
+    let world = world_with(|config: &mut Config| config.latency = Duration::from_secs(3)).await;
     let replies = join_all((0..6).map(|_| world.get(LIST))).await;
     let refused: Vec<_> = replies.iter().filter(|reply| reply.status == 429).collect();
     assert_eq!(refused.len(), 2);
