@@ -30,6 +30,9 @@ pub fn check(method: &str, url: &str, request: (&str, &[u8]), status: u16, reply
     if status < 400 {
         faults.extend(contract.request(method, url, request.0, request.1));
     }
+    if url == "/$batch" && status == 200 {
+        faults.extend(contract.parts(request.1, reply.1));
+    }
     assert!(faults.is_empty(), "{method} {url} breaks the contract:\n{}", faults.join("\n"));
 }
 
@@ -74,6 +77,28 @@ impl Contract {
                     .map_or_else(String::new, |b| b.as_str().map_or_else(|| b.to_string(), str::to_owned));
                 let kind = part.pointer("/headers/Content-Type").and_then(Value::as_str).unwrap_or_default();
                 faults.extend(self.request(&text("method"), &text("url"), kind, inner.as_bytes()));
+            }
+        }
+        faults
+    }
+
+    /// What is wrong with the replies in the reply to a batch.
+    pub fn parts(&self, request: &[u8], reply: &[u8]) -> Vec<String> {
+        let json = |octets| serde_json::from_slice::<Value>(octets).unwrap_or_default();
+        let (request, reply) = (json(request), json(reply));
+        let mut faults = Vec::new();
+        for part in reply["responses"].as_array().into_iter().flatten() {
+            let Some(asked) = request["requests"].as_array().into_iter().flatten().find(|r| r["id"] == part["id"]) else {
+                faults.push(format!("nobody asked for {}", part["id"]));
+                continue;
+            };
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let status = part["status"].as_u64().and_then(|s| u16::try_from(s).ok()).unwrap_or_default();
+            let kind = part.pointer("/headers/Content-Type").map(text).unwrap_or_default();
+            let body = part.get("body").map(Value::to_string).unwrap_or_default();
+            // 424 is a batch's own word, which no operation describes.
+            if status != 424 {
+                faults.extend(self.reply(&text(&asked["method"]), &text(&asked["url"]), status, &kind, body.as_bytes()));
             }
         }
         faults

@@ -91,6 +91,27 @@ async fn a_batch_is_throttled_part_by_part() {
 }
 
 #[tokio::test]
+async fn a_thousand_mailboxes_are_read_in_fifty_batches() {
+    let world = world().await;
+    for at in 0..1000 {
+        world.deliver(&format!("ok-{at}"), "a-probe");
+    }
+    for batch in 0..50 {
+        let url = |at: usize| format!("/users/ok-{at}@tenant.example/mailFolders/inbox/messages?$select=id,internetMessageHeaders");
+        let requests: Vec<Value> = (0..20).map(|at| get(at, &url(batch * 20 + at))).collect();
+        let reply = world.post("/$batch", &json!({ "requests": requests })).await.json();
+        let full = |part: &Value| part["body"]["value"].as_array().is_some_and(|list| list.len() == 1);
+        assert!(reply["responses"].as_array().unwrap().iter().all(full), "batch {batch}");
+    }
+    let usage = world.tenant.usage();
+    assert_eq!(
+        (usage.requests, usage.batches, usage.violations, usage.peak_mailbox),
+        (1000, 50, 0, 1)
+    );
+    assert_eq!(world.tenant.requests().iter().filter(|request| request.batched).count(), 1000);
+}
+
+#[tokio::test]
 async fn a_batch_sends_and_reads_mime() {
     let world = world().await;
     let raw = "From: probe@tenant.example\r\nTo: ok@tenant.example\r\nSubject: batched\r\n\r\nx\r\n";

@@ -53,6 +53,9 @@ async fn a_misspelt_property_breaks_the_contract_in_either_direction() {
             .request("POST", "/$batch", "application/json", batch.to_string().as_bytes())
             .is_empty()
     );
+    let answered = |name: &str| json!({ "responses": [{ "id": "1", "status": 200, "headers": { "Content-Type": "application/json" }, "body": { "value": [{ name: "x" }] } }] });
+    let parts = |name: &str| contract.parts(batch.to_string().as_bytes(), answered(name).to_string().as_bytes());
+    assert!(parts("subject").is_empty() && !parts("subjekt").is_empty());
     for asked in world.tenant.requests() {
         assert_eq!(contract.recorded(&asked), Vec::<String>::new(), "{asked:?}");
     }
