@@ -15,8 +15,11 @@ mod tenant {
     mod contract;
     mod limits;
     mod mail;
+    mod misspelt;
+    mod refusals;
     mod rounds;
     mod send;
     mod sign_in;
     mod trace;
+    mod witness;
 }

@@ -15,6 +15,8 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
+pub use super::contract::encoded;
+
 use super::contract;
 
 pub const APP: &str = "9f20c0de-0000-4000-8000-00000000a001";
@@ -131,7 +133,17 @@ impl World {
         let bearer = format!("Bearer {}", self.token);
         let headers = [&[("Authorization", bearer.as_str())], headers].concat();
         let reply = self.raw(method, &format!("/v1.0{url}"), &headers, body).await;
-        contract::check(method, url, &headers, body, &reply);
+        let kind = headers
+            .iter()
+            .find(|(name, _)| *name == "Content-Type")
+            .map_or("", |(_, kind)| kind);
+        contract::check(
+            method,
+            url,
+            (kind, body),
+            reply.status,
+            (reply.header("content-type").unwrap_or_default(), &reply.body),
+        );
         reply
     }
 
@@ -200,17 +212,4 @@ pub fn column(reply: &Reply, name: &str) -> Vec<String> {
     let list = reply.json();
     let rows = list["value"].as_array().unwrap_or_else(|| panic!("no list: {list}")).iter();
     rows.map(|row| row[name].as_str().unwrap_or_default().to_owned()).collect()
-}
-
-/// Percent-encodes whatever is not plain.
-pub fn encoded(text: &str) -> String {
-    text.bytes()
-        .map(|b| {
-            if b.is_ascii_alphanumeric() {
-                char::from(b).to_string()
-            } else {
-                format!("%{b:02X}")
-            }
-        })
-        .collect()
 }

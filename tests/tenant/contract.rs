@@ -6,13 +6,13 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io::Write;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use jsonschema::Validator;
-use serde_json::{Map, Value, json};
-
-use super::client::{Reply, message, world};
+use mailflow::postoffice::tenant::Request;
+use serde_json::{Value, json};
 
 /// Microsoft's description, if it is at hand.
 pub struct Contract {
@@ -24,21 +24,14 @@ static CONTRACT: LazyLock<Result<Contract, String>> = LazyLock::new(Contract::lo
 
 /// Holds a request and its reply against the contract, and fails the test on any difference. A request that was refused is not held: tests of
 /// refusals misspell things on purpose.
-pub fn check(method: &str, url: &str, headers: &[(&str, &str)], body: &[u8], reply: &Reply) {
+pub fn check(method: &str, url: &str, request: (&str, &[u8]), status: u16, reply: (&str, &[u8])) {
     let Ok(contract) = &*CONTRACT else { return };
-    let kind = headers
-        .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case("content-type"))
-        .map_or("", |(_, kind)| kind);
-    let mut faults = contract.reply(
-        method,
-        url,
-        reply.status,
-        reply.header("content-type").unwrap_or_default(),
-        &reply.body,
-    );
-    if reply.status < 400 {
-        faults.extend(contract.request(method, url, kind, body));
+    let mut faults = contract.reply(method, url, status, reply.0, reply.1);
+    if status < 400 {
+        faults.extend(contract.request(method, url, request.0, request.1));
+    }
+    if url == "/$batch" && status == 200 {
+        faults.extend(contract.parts(request.1, reply.1));
     }
     assert!(faults.is_empty(), "{method} {url} breaks the contract:\n{}", faults.join("\n"));
 }
@@ -87,6 +80,47 @@ impl Contract {
             }
         }
         faults
+    }
+
+    /// What is wrong with the replies in the reply to a batch.
+    pub fn parts(&self, request: &[u8], reply: &[u8]) -> Vec<String> {
+        let json = |octets| serde_json::from_slice::<Value>(octets).unwrap_or_default();
+        let (request, reply) = (json(request), json(reply));
+        let mut faults = Vec::new();
+        for part in reply["responses"].as_array().into_iter().flatten() {
+            let Some(asked) = request["requests"].as_array().into_iter().flatten().find(|r| r["id"] == part["id"]) else {
+                faults.push(format!("nobody asked for {}", part["id"]));
+                continue;
+            };
+            let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+            let status = part["status"].as_u64().and_then(|s| u16::try_from(s).ok()).unwrap_or_default();
+            let kind = part.pointer("/headers/Content-Type").map(text).unwrap_or_default();
+            let body = part.get("body").map(Value::to_string).unwrap_or_default();
+            // 424 is a batch's own word, which no operation describes.
+            if status != 424 {
+                faults.extend(self.reply(&text(&asked["method"]), &text(&asked["url"]), status, &kind, body.as_bytes()));
+            }
+        }
+        faults
+    }
+
+    /// What is wrong with a request that the tenant remembers: whoever asked, in whatever way.
+    pub fn recorded(&self, request: &Request) -> Vec<String> {
+        let Some(path) = request.path.strip_prefix("/v1.0") else {
+            return Vec::new();
+        };
+        let query: Vec<String> = request.query.iter().map(|(n, v)| format!("{n}={}", encoded(v))).collect();
+        let kind = request.content_type.as_deref().unwrap_or_default();
+        // The envelope of a batch is remembered without its body; its parts stand for themselves.
+        if path == "/$batch" {
+            return Vec::new();
+        }
+        self.request(
+            &request.method,
+            &format!("{path}?{}", query.join("&")),
+            kind,
+            request.body.as_bytes(),
+        )
     }
 
     /// What is wrong with a reply.
@@ -199,6 +233,18 @@ fn query_faults(url: &str, operation: &Value) -> Vec<String> {
     faults
 }
 
+/// Percent-encodes whatever is not plain.
+pub fn encoded(text: &str) -> String {
+    let octet = |b: u8| {
+        if b.is_ascii_alphanumeric() {
+            char::from(b).to_string()
+        } else {
+            format!("%{b:02X}")
+        }
+    };
+    text.bytes().map(octet).collect()
+}
+
 fn decoded(text: &str) -> String {
     let mut out = Vec::new();
     let mut rest = text.as_bytes();
@@ -216,7 +262,7 @@ fn decoded(text: &str) -> String {
 }
 
 /// The contract, or nothing and a line that says why.
-fn at_hand() -> Option<&'static Contract> {
+pub fn at_hand() -> Option<&'static Contract> {
     match &*CONTRACT {
         Ok(contract) => Some(contract),
         Err(why) => {
@@ -224,59 +270,12 @@ fn at_hand() -> Option<&'static Contract> {
                 std::env::var_os("MAILFLOW_GRAPH_OPENAPI").is_none(),
                 "MAILFLOW_GRAPH_OPENAPI is set, but {why}"
             );
-            eprintln!("SKIPPED: replies are not held against Microsoft's description of Graph, which is not at hand: {why}");
+            // Past the harness, which shows nothing that a passing test prints.
+            let _ = writeln!(
+                std::io::stderr(),
+                "SKIPPED: replies are not held against Microsoft's description of Graph, which is not at hand: {why}"
+            );
             None
         }
     }
-}
-
-/// Renames a property wherever it stands.
-fn renamed(value: &Value, from: &str, to: &str) -> Value {
-    match value {
-        Value::Array(list) => list.iter().map(|v| renamed(v, from, to)).collect(),
-        Value::Object(all) => {
-            let entry = |(name, v): (&String, &Value)| (if name == from { to.to_owned() } else { name.clone() }, renamed(v, from, to));
-            Value::Object(all.iter().map(entry).collect::<Map<_, _>>())
-        }
-        other => other.clone(),
-    }
-}
-
-#[tokio::test]
-async fn a_misspelt_property_breaks_the_contract_in_either_direction() {
-    let Some(contract) = at_hand() else { return };
-    let world = world().await;
-    world.deliver("ok", "one");
-    let url = "/users/ok@tenant.example/mailFolders/inbox/messages?$select=subject,receivedDateTime,from";
-    let reply = world.get(url).await;
-    let kind = reply.header("content-type").unwrap();
-    let faults = |body: &Value| contract.reply("GET", url, 200, kind, body.to_string().as_bytes());
-    assert_eq!(faults(&reply.json()), Vec::<String>::new());
-    for (right, wrong) in [
-        ("receivedDateTime", "recievedDateTime"),
-        ("emailAddress", "emailAdress"),
-        ("value", "values"),
-    ] {
-        assert!(!faults(&renamed(&reply.json(), right, wrong)).is_empty(), "{wrong} passes");
-    }
-    assert!(
-        !faults(&json!({ "value": [{ "receivedDateTime": "yesterday" }] })).is_empty(),
-        "a time that is none passes"
-    );
-
-    let request = |url: &str| contract.request("GET", url, "", b"");
-    assert_eq!(request(url), Vec::<String>::new());
-    assert!(!request("/users/a/messages?$select=recievedDateTime").is_empty());
-    assert!(!request("/users/a/messages?$topp=1").is_empty());
-    assert!(!request("/users/a/mesages").is_empty());
-    let send = |body: Value| contract.request("POST", "/users/a/sendMail", "application/json", body.to_string().as_bytes());
-    assert!(send(json!({ "message": { "subject": "x" } })).is_empty());
-    assert!(!send(json!({ "message": { "subjekt": "x" } })).is_empty());
-    let batch = json!({ "requests": [{ "id": "1", "method": "GET", "url": "/users/a/messages?$select=subjekt" }] });
-    assert!(
-        !contract
-            .request("POST", "/$batch", "application/json", batch.to_string().as_bytes())
-            .is_empty()
-    );
-    assert!(message("x").contains("X-Mailflow-Probe: x"));
 }

@@ -28,7 +28,7 @@ fn parts(reply: &Value) -> Vec<(usize, u64)> {
 
 #[tokio::test]
 async fn the_fifth_request_at_once_is_turned_away() {
-    let world = world_with(|config: &mut Config| config.latency = Duration::from_millis(1500)).await;
+    let world = world_with(|config: &mut Config| config.latency = Duration::from_secs(3)).await;
     let replies = join_all((0..6).map(|_| world.get(LIST))).await;
     let refused: Vec<_> = replies.iter().filter(|reply| reply.status == 429).collect();
     assert_eq!(refused.len(), 2);
@@ -88,6 +88,27 @@ async fn a_batch_is_throttled_part_by_part() {
     for requests in [json!(many), json!([]), json!([get(1, LIST), get(1, LIST)]), circle] {
         assert_eq!(world.post("/$batch", &json!({ "requests": requests })).await.status, 400);
     }
+}
+
+#[tokio::test]
+async fn a_thousand_mailboxes_are_read_in_fifty_batches() {
+    let world = world().await;
+    for at in 0..1000 {
+        world.deliver(&format!("ok-{at}"), "a-probe");
+    }
+    for batch in 0..50 {
+        let url = |at: usize| format!("/users/ok-{at}@tenant.example/mailFolders/inbox/messages?$select=id,internetMessageHeaders");
+        let requests: Vec<Value> = (0..20).map(|at| get(at, &url(batch * 20 + at))).collect();
+        let reply = world.post("/$batch", &json!({ "requests": requests })).await.json();
+        let full = |part: &Value| part["body"]["value"].as_array().is_some_and(|list| list.len() == 1);
+        assert!(reply["responses"].as_array().unwrap().iter().all(full), "batch {batch}");
+    }
+    let usage = world.tenant.usage();
+    assert_eq!(
+        (usage.requests, usage.batches, usage.violations, usage.peak_mailbox),
+        (1000, 50, 0, 1)
+    );
+    assert_eq!(world.tenant.requests().iter().filter(|request| request.batched).count(), 1000);
 }
 
 #[tokio::test]

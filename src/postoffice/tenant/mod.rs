@@ -14,6 +14,7 @@ mod folders;
 mod graph;
 mod http;
 mod ids;
+mod ledger;
 mod mailbox;
 mod record;
 pub mod residents;
@@ -22,6 +23,7 @@ mod store;
 mod throttle;
 mod token;
 mod trace;
+mod usage;
 mod world;
 
 use std::io;
@@ -37,8 +39,8 @@ use super::{Clock, tls};
 
 pub use self::config::{App, Config, Federation, Limits, Trace};
 pub use self::record::Request;
-pub use self::throttle::Usage;
 pub use self::token::Decision;
+pub use self::usage::Usage;
 
 pub(super) use self::deliver::Letter;
 use self::world::World;

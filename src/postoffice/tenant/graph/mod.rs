@@ -6,6 +6,7 @@ mod batch;
 mod delta;
 mod directory;
 mod folders;
+mod grammar;
 mod groups;
 mod messages;
 mod odata;
