@@ -11,7 +11,12 @@ use crate::{
     run::{Setup, run},
     scrub::Scrubber,
 };
-use std::{collections::HashMap, path::Path, sync::Arc};
+use std::{
+    collections::HashMap,
+    io::{self, Write},
+    path::Path,
+    sync::Arc,
+};
 use tokio::sync::watch;
 
 impl Desk {
@@ -180,6 +185,7 @@ pub(super) fn interruption() -> watch::Receiver<bool> {
                 _ = interrupt.recv() => {}
             }
             if further {
+                let _ = writeln!(io::stderr(), "Stopped at once. `mailflow watch` looks for what was sent.");
                 std::process::exit(130);
             }
             let _ = interrupted.send(true);

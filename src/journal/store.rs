@@ -5,7 +5,9 @@ use crate::model::{Event, Plan, RunId, What};
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::{
+    fs::OpenOptions,
     io,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{Arc, OnceLock, mpsc},
     thread,
@@ -15,6 +17,8 @@ use tokio::sync::oneshot;
 
 /// The version of the tables; a newer one is not touched.
 const SCHEMA_VERSION: i64 = 1;
+/// How long another process may hold the database.
+const BUSY: Duration = Duration::from_secs(30);
 /// How many events one commit takes at most.
 const BATCH: usize = 256;
 
@@ -107,9 +111,11 @@ impl Journal {
 
     fn connect(&self) -> Result<Connection, JournalError> {
         let connect = || {
+            // Addresses and servers' words are for their owner only, wherever the folder lies.
+            let _ = OpenOptions::new().append(true).create(true).mode(0o600).open(&self.path);
             let connection = Connection::open(&self.path)?;
-            connection.busy_timeout(Duration::from_secs(30))?;
-            connection.pragma_update(None, "journal_mode", "WAL")?;
+            connection.busy_timeout(BUSY)?;
+            write_ahead(&connection)?;
             // FULL: a commit is on disk when it returns, which is what "written before sent" rests on.
             connection.pragma_update(None, "synchronous", "FULL")?;
             Ok(connection)
@@ -366,6 +372,21 @@ impl From<JournalError> for io::Error {
     }
 }
 
+/// Turns write-ahead logging on. SQLite waits for nobody here, though two processes may open a new journal in the same moment: so this does.
+fn write_ahead(connection: &Connection) -> Result<(), rusqlite::Error> {
+    const PAUSE: Duration = Duration::from_millis(20);
+    let mut left = BUSY.as_millis() / PAUSE.as_millis();
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error) if left > 0 && error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => {
+                left -= 1;
+                thread::sleep(PAUSE);
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -440,6 +461,22 @@ mod tests {
         assert_eq!(journal.load(&older.run.id.as_str()[..4].to_uppercase()).unwrap().0, older);
         for missing in ["last~2", "last~x", "a", "zzzz", "%%%%"] {
             assert!(matches!(journal.load(missing), Err(JournalError::NoSuchRun { .. })), "{missing}");
+        }
+    }
+
+    #[test]
+    fn many_may_open_a_new_journal_in_the_same_moment() {
+        for _ in 0..20 {
+            let state = tempfile::tempdir().unwrap();
+            let opened: Vec<_> = (0..8)
+                .map(|_| {
+                    let folder = state.path().to_owned();
+                    thread::spawn(move || Journal::open(&folder).map(drop))
+                })
+                .collect();
+            for opened in opened {
+                opened.join().unwrap().unwrap();
+            }
         }
     }
 

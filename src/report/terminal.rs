@@ -47,8 +47,7 @@ struct Page {
 
 impl Page {
     fn probes(&self, judged: &Judged, out: &mut String) {
-        let mut probes: Vec<&JudgedProbe> = judged.probes.iter().collect();
-        probes.sort_by_key(|probe| rank(probe.outcome));
+        let probes = worst_first(judged);
         let passed = probes.iter().filter(|probe| probe.outcome == Outcome::Passed).count();
         let one_by_one = self.verbose || passed <= PASSED_ONE_BY_ONE;
         let (single, counted): (Vec<&JudgedProbe>, Vec<&JudgedProbe>) =
@@ -91,9 +90,8 @@ impl Page {
                 Outcome::Waived => self.verbose,
                 Outcome::Passed => false,
             };
-            let probes = judged
-                .probes
-                .iter()
+            let probes = worst_first(judged)
+                .into_iter()
                 .filter(|probe| probe.outcome == outcome && (shown || self.verbose && probe.remedy.is_some()));
             let mut alike: Vec<(String, Vec<&JudgedProbe>)> = Vec::new();
             let mut index: BTreeMap<String, usize> = BTreeMap::new();
@@ -319,6 +317,24 @@ fn leave_out(titles: &[(&str, String)], (columns, rows): &mut (Vec<Column>, Vec<
             }
         }
     }
+}
+
+/// The probes by their outcome and, within it, by how bad the verdict is.
+fn worst_first(judged: &Judged) -> Vec<&JudgedProbe> {
+    const BAD: [Verdict; 8] = [
+        Verdict::Lost,
+        Verdict::Elsewhere,
+        Verdict::Deleted,
+        Verdict::Bounced,
+        Verdict::Rejected,
+        Verdict::Quarantine,
+        Verdict::Junk,
+        Verdict::Partial,
+    ];
+    let badness = |verdict: Verdict| BAD.iter().position(|bad| *bad == verdict).unwrap_or(BAD.len());
+    let mut probes: Vec<&JudgedProbe> = judged.probes.iter().collect();
+    probes.sort_by_key(|probe| (rank(probe.outcome), badness(probe.verdict)));
+    probes
 }
 
 /// Worst first.

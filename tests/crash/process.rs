@@ -143,7 +143,7 @@ impl Desk {
             .exists()
             .then(|| Journal::open(&self.state()).unwrap())?;
         match journal.load("last") {
-            Err(JournalError::NoSuchRun { .. }) => None,
+            Err(JournalError::NoRun | JournalError::NoSuchRun { .. }) => None,
             newest => Some(newest.unwrap()),
         }
     }

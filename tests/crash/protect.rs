@@ -20,7 +20,8 @@ fn a_live_run_is_left_alone() {
             .replace("4s", "10m"),
     );
     let mut run = desk.start(&["run", "long.yaml"]);
-    assert!(run.comes_to(|| desk.newest().is_some_and(|(_, events)| Begun::of(&events).over.len() == RECIPIENTS)));
+    let reached = run.comes_to(|| desk.newest().is_some_and(|(_, events)| Begun::of(&events).over.len() == RECIPIENTS));
+    assert!(reached, "{:?}", run.end());
     let (nothing, ended) = desk.report(&["watch"]);
     assert!(
         nothing.runs.is_empty() && nothing.probes.is_empty() && ended.code() == Some(0),
