@@ -9,7 +9,7 @@ use mailflow::{
     config::{Diagnostics, FileKind, MAX_FILE, check_scenario_on_site, load, read_scenario, read_site, schema},
     model::{
         Case, Expectation, GraphAccess, ImapAccess, Mailbox, MailboxAccess, MailboxName, MessageKind, Placement, Proof, QuarantinePolicy,
-        RouteKind, Scenario, SecretSource, SignIn, Site, TenantCloud, TlsMode, Verdict,
+        RouteKind, Scenario, SecretSource, SignIn, Site, Tenant, TenantCloud, TlsMode, Verdict,
     },
 };
 use std::{
@@ -327,12 +327,10 @@ fn tenants_and_their_mailboxes_are_read() {
         ("machine", TenantCloud::Global, Proof::Managed),
         ("lab", lab, Proof::DeviceCode),
     ];
-    let tenants = site.tenants.iter();
-    let found: Vec<_> = tenants
-        .map(|tenant| (tenant.name.as_str(), tenant.cloud.clone(), tenant.proof.clone()))
-        .collect();
-    assert_eq!(found, expected);
-    let graph = |tenant: &str, user: &str| [tenant, user].map(str::to_owned);
+    let found = |tenant: &Tenant| (tenant.name.clone(), tenant.cloud.clone(), tenant.proof.clone());
+    let expected = expected.map(|(name, cloud, proof)| (name.to_owned(), cloud, proof));
+    assert_eq!(site.tenants.iter().map(found).collect::<Vec<_>>(), expected);
+    let graph = |tenant: &str, user: &str| [tenant.to_owned(), user.to_owned()];
     let parts = |access: &GraphAccess| [access.tenant.clone(), access.user.clone()];
     assert!(matches!(&site.routes[0].kind, RouteKind::Graph(access) if parts(access) == graph("pem", "probe@contoso.example")));
     let of = |mailbox: &Mailbox| match &mailbox.access {
