@@ -28,7 +28,7 @@ pub enum TenantCloud {
     Global,
     /// GCC High.
     UsGovL4,
-    /// DoD.
+    /// `DoD`.
     UsGovL5,
     /// 21Vianet.
     China,
