@@ -8,8 +8,8 @@
 use mailflow::{
     config::{Diagnostics, FileKind, MAX_FILE, check_scenario_on_site, load, read_scenario, read_site, schema},
     model::{
-        Case, Expectation, ImapAccess, MailboxAccess, MailboxName, MessageKind, Placement, QuarantinePolicy, RouteKind, Scenario,
-        SecretSource, SignIn, Site, TlsMode, Verdict,
+        Case, Expectation, GraphAccess, ImapAccess, Mailbox, MailboxAccess, MailboxName, MessageKind, Placement, Proof, QuarantinePolicy,
+        RouteKind, Scenario, SecretSource, SignIn, Site, Tenant, TenantCloud, TlsMode, Verdict,
     },
 };
 use std::{
@@ -301,6 +301,55 @@ recipients:
     assert_eq!(site.senders[0].name, "default");
     assert!(site.routes[0].default, "the only route is the default one");
     assert_eq!(site.recipients[2].place.to_string(), "mailflow.yaml:13");
+}
+
+#[test]
+fn tenants_and_their_mailboxes_are_read() {
+    let folder = Path::new("tests/config/valid");
+    let site = site(&folder.join("tenants.yaml")).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let certificate = |file: PathBuf, password| Proof::Certificate { file, password };
+    let password = Some(SecretSource::File("pfx.secret".into()));
+    let lab = TenantCloud::Loopback {
+        authority: "https://127.0.0.1:8443".into(),
+        graph: "http://localhost:8080".into(),
+        ca: Some(folder.join("lab-ca.pem")),
+    };
+    let expected = [
+        (
+            "secret",
+            TenantCloud::Global,
+            Proof::Secret(SecretSource::Env("GRAPH_SECRET".into())),
+        ),
+        ("pem", TenantCloud::Global, certificate(folder.join("app.pem"), None)),
+        ("pfx", TenantCloud::UsGovL5, certificate("/etc/app.pfx".into(), password)),
+        ("pod", TenantCloud::UsGovL4, Proof::TokenFile(folder.join("tokens/azure"))),
+        ("job", TenantCloud::China, Proof::GitHub),
+        ("machine", TenantCloud::Global, Proof::Managed),
+        ("lab", lab, Proof::DeviceCode),
+    ];
+    let found = |tenant: &Tenant| (tenant.name.clone(), tenant.cloud.clone(), tenant.proof.clone());
+    let expected = expected.map(|(name, cloud, proof)| (name.to_owned(), cloud, proof));
+    assert_eq!(site.tenants.iter().map(found).collect::<Vec<_>>(), expected);
+    let graph = |tenant: &str, user: &str| [tenant.to_owned(), user.to_owned()];
+    let parts = |access: &GraphAccess| [access.tenant.clone(), access.user.clone()];
+    assert!(matches!(&site.routes[0].kind, RouteKind::Graph(access) if parts(access) == graph("pem", "probe@contoso.example")));
+    let of = |mailbox: &Mailbox| match &mailbox.access {
+        MailboxAccess::Graph(access) => (mailbox.name.to_string(), parts(access)),
+        MailboxAccess::Imap(_) => unreachable!("there is none"),
+    };
+    let expected = [
+        ("admins", graph("secret", "9f20aaaa-0000-4000-8000-000000000002")),
+        ("held", graph("pem", "held@contoso.example")),
+        ("dana@contoso.example", graph("pem", "dana@contoso.example")),
+        ("Kim@contoso.example", graph("pem", "Kim@contoso.example")),
+        ("dana@contoso.example in lab", graph("lab", "dana@contoso.example")),
+        ("probe@contoso.example", graph("pem", "probe@contoso.example")),
+    ];
+    assert_eq!(
+        site.mailboxes.iter().map(of).collect::<Vec<_>>(),
+        expected.map(|(name, access)| (name.to_owned(), access))
+    );
+    assert_eq!(site.recipients[1].meant, site.recipients[2].meant, "two addresses of one mailbox");
 }
 
 #[test]

@@ -8,8 +8,12 @@ use super::{
 use crate::model::{Place, SecretSource};
 use std::path::{Path, PathBuf};
 
-/// Said of everything that only Microsoft 365 can fill.
-const NOT_YET_BUILT: &str = "not yet built: Microsoft 365 (graph, trace, tenants) comes in a later version";
+/// Said of the mailboxes of groups.
+pub(super) const GROUPS: &str = "not yet built: mailboxes of groups (`group`) come in a later version";
+/// Said of all that only the message trace could tell.
+pub(super) const TRACE: &str = "not yet built: the message trace (`trace`) comes in a later version";
+/// Said where a tenant would give the token of an SMTP or IMAP server.
+pub(super) const TENANT_TOKEN: &str = "not yet built: SMTP and IMAP with a token of a tenant (`tenant`) come in a later version";
 
 /// The file that is being read.
 pub(super) struct Context<'a> {
@@ -42,9 +46,9 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Notes something that the structure knows and this version cannot do.
-    pub(super) fn not_yet_built(&mut self, span: &Span) {
-        self.mistakes.note(span.clone(), NOT_YET_BUILT);
+    /// Notes something that the structure knows and this version cannot do: [`GROUPS`], [`TRACE`] or [`TENANT_TOKEN`].
+    pub(super) fn not_yet_built(&mut self, span: &Span, what: &'static str) {
+        self.mistakes.note(span.clone(), what);
     }
 }
 

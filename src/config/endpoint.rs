@@ -4,7 +4,7 @@
 
 use super::{
     choices::Secret,
-    context::{Context, Fill},
+    context::{Context, Fill, TENANT_TOKEN},
     mistakes::{quoted, shown},
     read::At,
     shapes::CaShape,
@@ -273,7 +273,7 @@ impl SignInKeys<'_> {
     pub(super) fn build(&self, context: &mut Context<'_>, owner: &Span, tenants: &[&str], fill: &Fill) -> Option<SignIn> {
         if let Some(tenant) = self.tenant {
             check_tenant(context, tenant, tenants);
-            context.not_yet_built(&tenant.span);
+            context.not_yet_built(&tenant.span, TENANT_TOKEN);
             return None;
         }
         let Some(user) = self.user else {

@@ -2,11 +2,12 @@
 
 use super::{
     choices::{MailboxRef, Quarantine},
-    context::{Context, Fill},
+    context::{Context, Fill, TRACE},
     endpoint::{self, Keys, SignInKeys, check_tenant},
+    graph,
     mistakes::quoted,
     read::{At, Named},
-    shapes::{FoldersShape, GraphShape, ImapShape, MailboxShape},
+    shapes::{FoldersShape, ImapShape, MailboxShape},
     source::Span,
 };
 use crate::model::{ImapAccess, Mailbox, MailboxAccess, MailboxName, Placement, QuarantinePolicy};
@@ -122,7 +123,7 @@ impl<'a> Mailboxes<'a> {
         Some(self.insert(shape, mailbox))
     }
 
-    /// The mailbox that the defaults give to an address; it is called as the address is.
+    /// The mailbox that the defaults give to an address. It is called as the address is; one of Graph as its user, since several addresses may share it.
     pub(super) fn by_default(&mut self, context: &mut Context<'_>, address: &str) -> Option<MailboxName> {
         let default = self.default?;
         let MailboxRef::Here(shape) = &default.value else {
@@ -132,7 +133,8 @@ impl<'a> Mailboxes<'a> {
             value: address.to_owned(),
             span: default.span.clone(),
         };
-        let mailbox = self.build(context, shape, &default.span, &Fill::of_recipient(address), Some(&name))?;
+        let name = Some(&name).filter(|_| shape.graph.is_none());
+        let mailbox = self.build(context, shape, &default.span, &Fill::of_recipient(address), name)?;
         Some(self.insert(shape, mailbox))
     }
 
@@ -148,7 +150,7 @@ impl<'a> Mailboxes<'a> {
             Quarantine::None => QuarantinePolicy::None,
             Quarantine::Unreadable => QuarantinePolicy::Unreadable,
             Quarantine::Trace => {
-                context.not_yet_built(&said.span);
+                context.not_yet_built(&said.span, TRACE);
                 QuarantinePolicy::Unsaid
             }
             Quarantine::In(list) => QuarantinePolicy::Mailboxes(list.iter().filter_map(|one| self.resolve(context, one)).collect()),
@@ -194,23 +196,30 @@ impl<'a> Mailboxes<'a> {
         fill: &Fill,
         name: Option<&At<String>>,
     ) -> Option<Mailbox> {
-        if let Some(graph) = &shape.graph {
-            check_graph(context, graph, &self.tenants);
-        }
         if let Some(tenant) = &shape.trace {
             check_tenant(context, tenant, &self.tenants);
-            context.not_yet_built(&tenant.span);
+            context.not_yet_built(&tenant.span, TRACE);
         }
         let outer = Keys {
             connect: shape.connect.as_ref(),
             tls: shape.tls.as_ref(),
             ca: shape.ca.as_ref(),
         };
-        let imap = shape.imap.as_ref()?;
-        let (access, user) = self.imap(context, imap, outer, fill)?;
+        let (access, user) = match (&shape.imap, &shape.graph) {
+            (Some(imap), _) => self.imap(context, imap, outer, fill)?,
+            (None, Some(graph)) => {
+                graph::refuse_server(context, outer);
+                if let Some(folders) = &shape.folders {
+                    let mistake = context.mistakes.note(folders.span.clone(), "`folders` means nothing for Graph");
+                    mistake.help("Graph itself knows the inbox, the junk folder and the deleted items, whatever their names");
+                }
+                graph::mailbox(context, graph, &self.tenants, fill)?
+            }
+            (None, None) => return None,
+        };
         Some(Mailbox {
             name: MailboxName::from(name.map_or(user, |name| name.value.clone()).as_str()),
-            access: MailboxAccess::Imap(access),
+            access,
             folders: shape.folders.as_ref().map(|folders| named_folders(folders)).unwrap_or_default(),
             placement: shape.placement.as_ref().map(|placement| placement.value),
             peek_bodies: shape.peek.as_ref().is_some_and(|peek| peek.value),
@@ -218,7 +227,7 @@ impl<'a> Mailboxes<'a> {
         })
     }
 
-    fn imap(&self, context: &mut Context<'_>, shape: &At<ImapShape>, outer: Keys<'_>, fill: &Fill) -> Option<(ImapAccess, String)> {
+    fn imap(&self, context: &mut Context<'_>, shape: &At<ImapShape>, outer: Keys<'_>, fill: &Fill) -> Option<(MailboxAccess, String)> {
         let keys = Keys {
             connect: shape.connect.as_ref(),
             tls: shape.tls.as_ref(),
@@ -243,7 +252,7 @@ impl<'a> Mailboxes<'a> {
                 sign_in,
                 root: None,
             };
-            return Some((access, user.value));
+            return Some((MailboxAccess::Imap(access), user.value));
         };
         let needless = [
             own.password.map(|at| &at.span),
@@ -279,16 +288,8 @@ impl<'a> Mailboxes<'a> {
             sign_in: sign_in?,
             root,
         };
-        Some((access, user.value))
+        Some((MailboxAccess::Imap(access), user.value))
     }
-}
-
-/// Refuses Graph, after its tenant was looked up.
-pub(super) fn check_graph(context: &mut Context<'_>, graph: &At<GraphShape>, tenants: &[&str]) {
-    if let Some(tenant) = &graph.tenant {
-        check_tenant(context, tenant, tenants);
-    }
-    context.not_yet_built(&graph.span);
 }
 
 fn named_folders(shape: &FoldersShape) -> BTreeMap<Placement, String> {

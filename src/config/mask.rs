@@ -1,7 +1,8 @@
 //! Which bytes of a file must never be shown: the values of keys that hold secrets, and the user part of URLs.
 //!
 //! People paste passwords where they do not belong and misspell the key above them, so keys are matched generously, and all that stands after such
-//! a key is masked unless the tree proves it harmless. What it cannot see: a password under an innocent key, such as `name: hunter2`.
+//! a key is masked unless the tree proves it harmless. What it cannot see: a password under an innocent key, such as `name: hunter2`,
+//! unless its form gives it away.
 
 use super::{
     source::{Source, Span},
@@ -114,6 +115,7 @@ fn userinfo(text: &str) -> Vec<Span> {
         .into_iter()
         .chain(no_port(text))
         .chain(runs_with_userinfo(text))
+        .chain(known_forms(text))
         .filter(|span| span.start < span.end)
         .collect()
 }
@@ -127,6 +129,30 @@ fn no_port(text: &str) -> Option<Span> {
         .find(['/', ' ', '"', '\''])
         .map_or(text.len(), |length| colon + length);
     (!text[colon..end].bytes().all(|byte| byte.is_ascii_digit())).then_some(colon..end)
+}
+
+/// What is a secret by its own form, wherever it stands: a client secret of Entra ID (`abc8Q~…`), or a token in three parts (RFC 7519), which begins
+/// with `{"` in base64. People paste them for the ids that the same page shows.
+fn known_forms(text: &str) -> impl Iterator<Item = Span> + '_ {
+    const LEAST: usize = 30;
+    let is_part = |character: char| character.is_ascii_alphanumeric() || "-._~".contains(character);
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        let start = at + text.get(at..)?.find(is_part)?;
+        let end = text[start..]
+            .find(|character| !is_part(character))
+            .map_or(text.len(), |length| start + length);
+        at = end;
+        Some(start..end)
+    })
+    .filter(move |span| {
+        let run = &text[span.clone()];
+        let of_entra = || {
+            run.find("Q~")
+                .is_some_and(|at| run[..at].ends_with(|last: char| last.is_ascii_digit()))
+        };
+        run.len() >= LEAST && (run.starts_with("eyJ") || of_entra())
+    })
 }
 
 /// What follows a suspect word within a key: without a blank behind its colon, a secret is part of the key.
@@ -274,7 +300,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Masks all that stands after a key that holds a secret, except the words `env`, `file` and `command` and what looks like them.
+    /// Masks all that stands after a key that holds a secret, except the words `env`, `file` and `command` and what looks like them, and `password`.
     fn secret(&mut self, key: &Key, value: &Node) {
         let mut tokens = Tokens::default();
         tokens.of(value);
@@ -347,8 +373,11 @@ impl Walk<'_> {
         for number in 0..self.source.lines() {
             let line = self.source.line(number);
             let text = self.source.slice(&line);
-            self.masks
-                .extend(runs_with_userinfo(text).map(|span| line.start + span.start..line.start + span.end));
+            self.masks.extend(
+                runs_with_userinfo(text)
+                    .chain(known_forms(text))
+                    .map(|span| line.start + span.start..line.start + span.end),
+            );
             if has_split_word(text) {
                 self.masks.push(line.clone());
             }
@@ -393,7 +422,7 @@ impl Tokens {
         match &node.kind {
             Kind::Map(entries) => {
                 for (key, value) in entries {
-                    let known = super::mistakes::nearest(&key.text, &["env", "file", "command"]).is_some();
+                    let known = super::mistakes::nearest(&key.text, &["env", "file", "command"]).is_some() || key.text == "password";
                     if known { &mut self.shown } else { &mut self.hidden }.push(key.span.clone());
                     self.of(value);
                 }

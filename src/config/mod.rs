@@ -1,8 +1,8 @@
 //! Site and scenario files: from text to the model's values, with every mistake shown where it stands.
 //!
-//! A text goes through four steps: `source` knows its lines, `tree` parses the YAML with positions, the shapes (`shapes`, `choices`, `scenario`)
-//! read the tree and note what is unknown, missing or of the wrong kind, and the builders (`site`, `routes`, `mailboxes`, `recipients`, `scenario`,
-//! `fit`) resolve names and fill in defaults. Mistakes do not stop a step, so that a file's mistakes come all at once. Whatever a message shows
+//! A text goes through four steps: `source` knows its lines, `tree` parses the YAML with positions, the shapes (`shapes`, `choices`, `proofs`, `scenario`)
+//! read the tree and note what is unknown, missing or of the wrong kind, and the builders (`site`, `tenants`, `routes`, `mailboxes`, `graph`,
+//! `recipients`, `scenario`, `fit`) resolve names and fill in defaults. Mistakes do not stop a step, so that a file's mistakes come all at once. Whatever a message shows
 //! is masked (`mask`).
 //!
 //! What it cannot see: whether hosts exist, logins work and folders are there. `mailflow check` asks the servers.
@@ -13,9 +13,11 @@ mod diagnostics;
 mod endpoint;
 mod file;
 mod fit;
+mod graph;
 mod mailboxes;
 mod mask;
 mod mistakes;
+mod proofs;
 mod read;
 mod recipients;
 mod routes;
@@ -25,6 +27,7 @@ pub mod secrets;
 mod shapes;
 mod site;
 mod source;
+mod tenants;
 mod tree;
 mod values;
 mod words;

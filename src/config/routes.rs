@@ -3,7 +3,7 @@
 use super::{
     context::{Context, Fill, domain_names},
     endpoint::{self, Keys, SignInKeys, is_host},
-    mailboxes::check_graph,
+    graph,
     mistakes::quoted,
     read::{At, Named},
     shapes::{MxShape, RouteShape, SmtpShape},
@@ -55,18 +55,19 @@ fn route(context: &mut Context<'_>, name: &At<String>, shape: &At<RouteShape>, k
             .mistakes
             .dangling(sender.span.clone(), title, sender, known.senders.iter().copied());
     }
-    if let Some(graph) = &shape.graph {
-        check_graph(context, graph, &known.tenants);
-    }
     let outer = Keys {
         connect: shape.connect.as_ref(),
         tls: shape.tls.as_ref(),
         ca: shape.ca.as_ref(),
     };
-    let kind = match (&shape.smtp, &shape.mx) {
-        (Some(smtp), _) => RouteKind::Smtp(self::smtp(context, smtp, outer, known)?),
-        (None, Some(mx)) => RouteKind::Mx(self::mx(context, mx, outer)?),
-        (None, None) => return None,
+    let kind = match (&shape.smtp, &shape.mx, &shape.graph) {
+        (Some(smtp), _, _) => RouteKind::Smtp(self::smtp(context, smtp, outer, known)?),
+        (None, Some(mx), _) => RouteKind::Mx(self::mx(context, mx, outer)?),
+        (None, None, Some(graph)) => {
+            graph::refuse_server(context, outer);
+            RouteKind::Graph(graph::route(context, graph, shape, &known.tenants)?)
+        }
+        (None, None, None) => return None,
     };
     Some(Route {
         name: name.value.clone(),

@@ -2,6 +2,7 @@
 
 use super::{
     choices::{MailboxRef, Quarantine, Secret},
+    proofs::{Certificate, CloudChoice, Federated, Yes},
     read::{At, Named, OneOrMany, mapping},
     values::{Address, Connections, Port},
     words::{AuthWord, Expected, TlsWord},
@@ -20,7 +21,7 @@ mapping! {
         domains: Named<Named<String>>;
         /// The ways a probe enters the mail system, by name.
         routes: Named<RouteShape>, needs;
-        /// Microsoft 365 tenants, by name. Not yet built.
+        /// Microsoft 365 tenants, by name.
         tenants: Named<TenantShape>;
         /// What a recipient that says nothing itself gets.
         defaults: DefaultsShape;
@@ -58,7 +59,7 @@ mapping! {
         smtp: SmtpShape;
         /// Straight to the MX hosts of the recipient's domain.
         mx: MxShape;
-        /// By Microsoft Graph. Not yet built.
+        /// By Microsoft Graph, from this mailbox: from inside the tenant, so that its inbound edge sees nothing of it.
         graph: GraphShape;
         /// The sender that uses this route; the site's first by default.
         sender: String;
@@ -116,29 +117,37 @@ mapping! {
 }
 
 mapping! {
-    /// A mailbox of Microsoft Graph. Not yet built.
+    /// A mailbox of Microsoft Graph.
     GraphShape, "a Graph mailbox", one_of ["user", "group"] {
         /// The tenant's name under `tenants`.
         tenant: String, needs;
-        /// The user.
+        /// The address or object id of a user, a shared mailbox or a room.
         user: String;
-        /// The group.
+        /// The address of a group. Not yet built.
         group: String;
     }
 }
 
 mapping! {
-    /// A Microsoft 365 tenant. Not yet built.
-    TenantShape, "a tenant", one_of ["certificate", "secret"] {
-        /// The directory (tenant) ID.
+    /// A Microsoft 365 tenant, and the app by which mailflow signs in there.
+    TenantShape, "a tenant", one_of ["secret", "certificate", "federated", "managed_identity", "device_code"] {
+        /// The directory (tenant) ID, a GUID, or a verified domain of the directory.
         tenant_id: String, needs;
-        /// The application (client) ID.
+        /// The application (client) ID, a GUID.
         client_id: String, needs;
-        /// The application's certificate.
-        certificate: Secret;
-        /// The application's secret.
+        /// Where the tenant lives; `global` by default.
+        cloud: CloudChoice;
+        /// The app's client secret.
         secret: Secret;
-        /// Whether the message trace may be read.
+        /// The app's certificate with its key.
+        certificate: Certificate;
+        /// A token of an outside identity provider that the app trusts: `github`, or `{ token_file: PATH }`.
+        federated: Federated;
+        /// The identity that Azure gives to the machine or the service on which mailflow runs.
+        managed_identity: Yes;
+        /// A person signs in on another device: for trying it out.
+        device_code: Yes;
+        /// Whether the message trace may be read. `true` is not yet built.
         trace: bool;
     }
 }
@@ -158,7 +167,7 @@ mapping! {
     MailboxShape, "a mailbox", one_of ["imap", "graph", "trace"] {
         /// By IMAP.
         imap: ImapShape;
-        /// By Microsoft Graph. Not yet built.
+        /// By Microsoft Graph.
         graph: GraphShape;
         /// Not read; only the trace of this tenant may speak. Not yet built.
         trace: String;

@@ -8,6 +8,7 @@ use super::{
     recipients,
     routes::{self, Known},
     shapes::{SenderShape, SiteShape},
+    tenants,
 };
 use crate::model::{Mailbox, Recipient, Sender, Site, TAG_LENGTH};
 
@@ -16,15 +17,13 @@ const LOCAL_PART: usize = 64;
 
 /// The site, as far as it could be read. It counts only if no mistake was noted.
 pub(super) fn build(context: &mut Context<'_>, shape: &SiteShape) -> Site {
-    let tenants: Vec<&str> = shape.tenants.as_ref().map(|tenants| tenants.names().collect()).unwrap_or_default();
-    if let Some(tenants) = &shape.tenants {
-        context.not_yet_built(&tenants.span);
-    }
+    let names: Vec<&str> = shape.tenants.as_ref().map(|tenants| tenants.names().collect()).unwrap_or_default();
     let known = Known {
         senders: sender_names(shape),
-        tenants: tenants.clone(),
+        tenants: names.clone(),
         domains: shape.domains.as_ref(),
     };
+    let built = tenants::build(context, shape.tenants.as_ref());
     let domains = routes::domain_values(context, shape.domains.as_ref());
     let routes = shape
         .routes
@@ -32,7 +31,7 @@ pub(super) fn build(context: &mut Context<'_>, shape: &SiteShape) -> Site {
         .map(|routes| routes::build(context, routes, &known))
         .unwrap_or_default();
     let default = shape.defaults.as_ref().and_then(|defaults| defaults.mailbox.as_ref());
-    let mut mailboxes = Mailboxes::new(context, shape.mailboxes.as_ref(), tenants, default);
+    let mut mailboxes = Mailboxes::new(context, shape.mailboxes.as_ref(), names, default);
     let recipients = recipients::build(context, shape, &mut mailboxes);
     let senders = senders(context, shape, &mut mailboxes);
     for sender in &senders {
@@ -45,7 +44,7 @@ pub(super) fn build(context: &mut Context<'_>, shape: &SiteShape) -> Site {
         senders,
         domains,
         routes,
-        tenants: Vec::new(),
+        tenants: built,
         mailboxes: list,
         recipients,
         tag_key: shape.tag_key.as_ref().map(|key| key.0.clone()),

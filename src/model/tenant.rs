@@ -28,7 +28,7 @@ pub enum TenantCloud {
     Global,
     /// GCC High.
     UsGovL4,
-    /// The Department of Defense.
+    /// `DoD`.
     UsGovL5,
     /// 21Vianet.
     China,
