@@ -372,7 +372,7 @@ impl From<JournalError> for io::Error {
     }
 }
 
-/// Turns write-ahead logging on. SQLite waits for nobody here, though two processes may open a new journal in the same moment: so this does.
+/// Turns write-ahead logging on. `SQLite` waits for nobody here, though two processes may open a new journal in the same moment: so this does.
 fn write_ahead(connection: &Connection) -> Result<(), rusqlite::Error> {
     const PAUSE: Duration = Duration::from_millis(20);
     let mut left = BUSY.as_millis() / PAUSE.as_millis();
