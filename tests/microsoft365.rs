@@ -1,0 +1,165 @@
+//! A mixed world by the real binary: mailboxes read over IMAP and over Microsoft Graph in one scenario, probes from outside by SMTP and from inside
+//! by Graph, against the embedded post office and its simulated tenant.
+//!
+//! What it cannot show: a live tenant. The simulator answers as Microsoft's own description says (see `tests/tenant`).
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on ends")]
+
+use mailflow::{
+    clock::Clock,
+    model::{Flag, Judged, JudgedProbe, Outcome, Verdict},
+    postoffice::{
+        PostOffice, Settings,
+        tenant::{App, Config},
+    },
+    report::read_json,
+};
+use std::{fs, path::Path, process::Command};
+
+const CLIENT: &str = "9f20c1d2-3a4b-4c5d-8e6f-7a8b9c0d1e2f";
+const SECRET: &str = "kept between the tenant and us";
+
+/// The site: who is read how, and by which routes probes go.
+fn site(office: &PostOffice) -> String {
+    let tenant = office.tenant().expect("there is a tenant");
+    let addresses = office.addresses();
+    format!(
+        r#"
+senders:
+  outside: {{ address: probe@sender.example, mailbox: returns }}
+  inside: {{ address: probe@tenant.example, mailbox: inside }}
+tenants:
+  lab: {{ tenant_id: {id}, client_id: {CLIENT}, secret: {{ file: app.secret }}, cloud: {{ authority: "{authority}", graph: "{graph}", ca: {{ file: tenant.pem }} }} }}
+routes:
+  internet: {{ smtp: {{ url: "smtp://smtp.sender.example", connect: "{submission}", ca: {{ file: ca.pem }}, user: probe@sender.example, password: {{ file: probe.secret }} }}, default: true }}
+  m365: {{ graph: {{ tenant: lab, user: probe@tenant.example }}, sender: inside }}
+mailboxes:
+  returns: {{ imap: {{ url: "imaps://imap.contoso.example", connect: "{imaps}", ca: {{ file: ca.pem }}, user: probe@sender.example, password: {{ file: probe.secret }} }} }}
+  inside: {{ graph: {{ tenant: lab, user: probe@tenant.example }} }}
+  imap: {{ imap: {{ url: "imaps://imap.contoso.example", connect: "{imaps}", ca: {{ file: ca.pem }}, user: "ok@contoso.example*watcher", password: {{ file: watcher.secret }} }} }}
+defaults: {{ mailbox: {{ graph: {{ tenant: lab, user: "{{address}}" }} }}, quarantine: none }}
+recipients:
+  - {{ address: ok@contoso.example, mailbox: imap }}
+  - {{ address: ok@tenant.example }}
+  - {{ address: junk-de@tenant.example }}
+  - {{ address: rule-moved@tenant.example }}
+  - {{ address: rule-deleted@tenant.example }}
+  - {{ address: zap@tenant.example }}
+  - {{ address: shared@tenant.example }}
+  - {{ address: twice@tenant.example }}
+  - {{ address: storm@tenant.example }}
+  - {{ address: ndr-5.7.133@tenant.example }}
+  - {{ address: unlicensed@tenant.example }}
+  - {{ address: out-of-scope@tenant.example }}
+"#,
+        id = Config::new(App::default()).id,
+        authority = tenant.authority(),
+        graph = tenant.graph(),
+        submission = addresses.submission,
+        imaps = addresses.imaps,
+    )
+}
+
+fn write(folder: &Path, office: &PostOffice) {
+    let tenant = office.tenant().expect("there is a tenant");
+    for (file, text) in [
+        ("mailflow.yaml", site(office)),
+        ("ca.pem", office.ca_pem().to_owned()),
+        ("tenant.pem", tenant.ca_pem().to_owned()),
+        ("app.secret", SECRET.to_owned()),
+        ("probe.secret", office.password("probe@sender.example")),
+        ("watcher.secret", office.password("watcher")),
+        (
+            "scenario.yaml",
+            "name: mixed\nexpect: inbox\nwithin: 20s\ngive_up_after: 25s\nsettle: 4s\nrecipients: { addresses: ['*'] }\n".to_owned(),
+        ),
+        (
+            "inside.yaml",
+            "name: from inside\nroutes: [m365]\nexpect: inbox\nwithin: 20s\ngive_up_after: 25s\nsettle: 1s\nrecipients: { addresses: [ok@tenant.example, ok@contoso.example] }\n"
+                .to_owned(),
+        ),
+    ] {
+        fs::write(folder.join(file), text).unwrap();
+    }
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> (Judged, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_mailflow"))
+        .current_dir(folder)
+        .args(arguments)
+        .args(["--state", "state", "--report", "json=report.json"])
+        .output()
+        .unwrap();
+    let told = format!(
+        "{}\n{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let report = fs::read(folder.join("report.json")).unwrap_or_else(|error| panic!("no report ({error})\n{told}"));
+    (read_json(&report).unwrap(), told)
+}
+
+fn of<'a>(judged: &'a Judged, address: &str) -> &'a JudgedProbe {
+    judged
+        .probes
+        .iter()
+        .find(|probe| probe.recipient == address)
+        .unwrap_or_else(|| panic!("no probe to {address}"))
+}
+
+async fn world() -> (PostOffice, tempfile::TempDir) {
+    let clock = Clock::start();
+    let mut settings = Settings::new(move || clock.now());
+    settings.tenant = Some(Config::new(App::with_secret(CLIENT, SECRET)));
+    let office = PostOffice::open(settings).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), &office);
+    (office, folder)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mailboxes_of_imap_and_of_graph_are_measured_in_one_run() {
+    let (office, folder) = world().await;
+    let path = folder.path().to_owned();
+    let (judged, told) = tokio::task::spawn_blocking(move || run(&path, &["run", "scenario.yaml"])).await.unwrap();
+    for (address, verdict, flags) in [
+        ("ok@contoso.example", Verdict::Inbox, &[][..]),
+        ("ok@tenant.example", Verdict::Inbox, &[]),
+        ("junk-de@tenant.example", Verdict::Junk, &[]),
+        ("rule-moved@tenant.example", Verdict::Folder, &[]),
+        ("rule-deleted@tenant.example", Verdict::Deleted, &[]),
+        ("zap@tenant.example", Verdict::Junk, &[Flag::Moved]),
+        ("shared@tenant.example", Verdict::Inbox, &[]),
+        ("twice@tenant.example", Verdict::Inbox, &[Flag::Duplicated]),
+        ("storm@tenant.example", Verdict::Inbox, &[]),
+        ("ndr-5.7.133@tenant.example", Verdict::Bounced, &[]),
+        ("unlicensed@tenant.example", Verdict::Bounced, &[]),
+        ("out-of-scope@tenant.example", Verdict::Unknown, &[]),
+    ] {
+        let probe = of(&judged, address);
+        assert_eq!(probe.verdict, verdict, "{address}: {}\n{told}", probe.explanation);
+        assert_eq!(probe.flags, flags, "{address}: {}", probe.explanation);
+        let interval = probe.arrived_after.zip(probe.arrived_at);
+        assert!(interval.is_none_or(|(after, at)| after <= at), "{address}");
+    }
+    let junk = of(&judged, "junk-de@tenant.example");
+    assert_eq!(junk.folder.as_deref(), Some("Junk-E-Mail"), "as the mailbox calls it");
+    let outside = of(&judged, "out-of-scope@tenant.example");
+    assert!(outside.explanation.contains("out-of-scope@tenant.example"), "{}", outside.explanation);
+    assert!(!told.contains(SECRET) && !fs::read_to_string(folder.path().join("report.json")).unwrap().contains(SECRET));
+    let usage = office.tenant().unwrap().usage();
+    assert_eq!(usage.violations, 0, "the limits of the service were kept: {usage:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_probe_from_inside_the_tenant_says_so() {
+    let (_office, folder) = world().await;
+    let path = folder.path().to_owned();
+    let (judged, told) = tokio::task::spawn_blocking(move || run(&path, &["run", "inside.yaml"])).await.unwrap();
+    for (address, internal) in [("ok@tenant.example", true), ("ok@contoso.example", false)] {
+        let probe = of(&judged, address);
+        assert_eq!((probe.verdict, probe.outcome), (Verdict::Inbox, Outcome::Passed), "{address}\n{told}");
+        assert_eq!(probe.flags.contains(&Flag::Internal), internal, "{address}: {:?}", probe.flags);
+        assert_eq!(probe.attempts[0].reply.code, Some(202), "{told}");
+    }
+}
