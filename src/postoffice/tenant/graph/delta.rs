@@ -32,6 +32,7 @@ struct Token {
     /// What of the round was given: items up to this number, or changes up to this place.
     given: u64,
     select: Option<String>,
+    expand: Option<String>,
     filter: Option<String>,
     kinds: Option<String>,
     generation: u32,
@@ -56,6 +57,7 @@ impl Begun {
                 until: mailbox.sequence(),
                 given: 0,
                 select: call.option("$select").map(str::to_owned),
+                expand: call.option("$expand").map(str::to_owned),
                 filter: call.option("$filter").map(str::to_owned),
                 kinds: call.option("changeType").map(str::to_owned),
                 generation,
@@ -72,7 +74,7 @@ impl Begun {
             };
         }
         let filter = token.filter.as_deref().map(filter).transpose()?;
-        let view = self.delta_view(token.select.as_deref())?;
+        let view = self.delta_view(token.select.as_deref(), token.expand.as_deref())?;
         let size = self
             .call
             .preference("odata.maxpagesize")
@@ -117,8 +119,8 @@ impl Begun {
     }
 
     /// The options are those of the first request: the link has them in its token.
-    fn delta_view<'a>(&'a self, select: Option<&'a str>) -> Result<View<'a>, Answer> {
-        let mut view = self.view()?;
+    fn delta_view<'a>(&'a self, select: Option<&'a str>, expand: Option<&str>) -> Result<View<'a>, Answer> {
+        let mut view = self.view_with(expand)?;
         let names = select.map(|s| s.split(',').map(str::trim).collect::<Vec<_>>());
         if names.iter().flatten().any(|name| !PROPERTIES.contains(name)) {
             return Err(Answer::bad_request(

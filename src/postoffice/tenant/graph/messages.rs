@@ -25,11 +25,16 @@ const LARGEST_PAGE: usize = 1000;
 impl Begun {
     /// How the messages of this request are shown, if the app may see them so.
     pub fn view(&self) -> Result<View<'_>, Answer> {
+        self.view_with(self.call.option("$expand"))
+    }
+
+    /// The same, with `$expand` as a link remembers it.
+    pub fn view_with(&self, expand: Option<&str>) -> Result<View<'_>, Answer> {
         let call = &self.call;
         let all = READ.iter().any(|role| self.grant.roles.contains(*role));
         let select = odata::select(call, &PROPERTIES, "message")?;
         let body = select.iter().flatten().any(|name| OF_THE_BODY.contains(name));
-        let extended = extended(call.option("$expand").unwrap_or_default())?;
+        let extended = extended(expand.unwrap_or_default())?;
         if (body || !extended.is_empty()) && !all {
             return Err(Answer::access_denied());
         }

@@ -173,8 +173,15 @@ pub fn body(parsed: &Message<'_>, text: bool) -> Value {
     json!({ "contentType": kind, "content": content.unwrap_or_default() })
 }
 
-/// The extended properties that Outlook's clients ask for: the message class, the header and the Message-ID.
+/// The named properties of internet headers, `PS_INTERNET_HEADERS`: their names are those of header fields.
+const OF_HEADERS: &str = "string {00020386-0000-0000-c000-000000000046} name ";
+
+/// The extended properties that clients ask for: the message class, the header, the Message-ID, and single header fields by name. That every
+/// field is kept as a property is a guess: the service may do so only for fields that it has met before.
 fn extended(id: &str, item: &Item, parsed: &Message<'_>) -> Option<String> {
+    if let Some(name) = id.to_ascii_lowercase().strip_prefix(OF_HEADERS) {
+        return headers::first(&item.raw, name).filter(|_| !item.sent);
+    }
     let report = parsed.content_type().is_some_and(|kind| kind.subtype() == Some("report"));
     let head = || String::from_utf8_lossy(headers::split(&item.raw).0).into_owned();
     match id.to_ascii_lowercase().as_str() {

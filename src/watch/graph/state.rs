@@ -1,0 +1,317 @@
+//! What is known of one mailbox: which looks missed what, which messages were shown, which copies of probes lie where. Pure: looks in; what
+//! must be read and what must be asked after out.
+//!
+//! It cannot see a message that came and went between two looks.
+
+use super::ask::Item;
+use crate::{
+    evidence::{Recognizer, Spot},
+    microsoft::Link,
+    model::{Copy, ProbeId, Survived, Time},
+};
+use chrono::TimeDelta;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// In a sender's mailbox, what came so long before the run is no bounce: the clocks need not agree.
+const BEFORE: TimeDelta = TimeDelta::hours(1);
+
+/// A way of looking.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum View {
+    /// The changes in the round numbered so.
+    Round(usize),
+    /// Everything that arrived since the run began, in every visible folder.
+    All,
+    /// What has the run's prefix in its subject, in every visible folder.
+    Named,
+    /// What was deleted from the deleted items too, or by a rule for good, as long as it can be recovered.
+    Purged,
+}
+
+/// What one view showed.
+#[derive(Debug)]
+pub(super) struct Shown {
+    pub(super) view: View,
+    pub(super) items: Vec<Item>,
+    /// Whether it shows all there is, not only changes.
+    pub(super) whole: bool,
+}
+
+/// A folder that is followed by its changes.
+#[derive(Debug)]
+pub(super) struct Round {
+    /// The folder's id.
+    pub(super) folder: String,
+    /// Where the next round begins; `None`: with everything.
+    pub(super) link: Option<Link>,
+    missed: Time,
+}
+
+/// When a message first showed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Interval {
+    /// When the last look that missed it was sent.
+    pub(super) after: Time,
+    /// When the answer that showed it was read.
+    pub(super) at: Time,
+}
+
+/// A message that must be read.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    pub(super) folder: String,
+    pub(super) interval: Interval,
+    /// When the look that showed it was sent.
+    pub(super) sent: Time,
+    pub(super) received: Option<Time>,
+    pub(super) header: Option<String>,
+    /// The probe whose tag stands in our field.
+    pub(super) probe: Option<ProbeId>,
+    /// Whether the run's prefix stands in its subject.
+    pub(super) named: bool,
+    /// Whether it was on the move between two folders just then.
+    pub(super) unclear: bool,
+}
+
+/// Copies of probes in one message; more than one only where somebody bundled them.
+#[derive(Debug)]
+pub(super) struct Lying {
+    pub(super) folder: String,
+    /// Whether `Seen` was said of where it lies.
+    pub(super) told: bool,
+    /// When the last look was sent that still showed it.
+    pub(super) present: Time,
+    pub(super) copies: Vec<(ProbeId, Copy)>,
+}
+
+/// The state of one mailbox.
+pub(super) struct State {
+    started_at: Time,
+    of_sender: bool,
+    pub(super) rounds: Vec<Round>,
+    listed: Time,
+    purged: Time,
+    purged_folder: Option<String>,
+    left_out: BTreeSet<String>,
+    shown: HashMap<String, Interval>,
+    /// Messages in which there is nothing more to be found.
+    done: BTreeSet<String>,
+    /// Copies, by message.
+    pub(super) known: BTreeMap<String, Lying>,
+    /// Messages with copies that may have moved or gone, and when that was noticed.
+    pub(super) doubts: BTreeMap<String, Time>,
+    /// Messages that must be read.
+    pub(super) wanted: BTreeMap<String, Wanted>,
+}
+
+struct Merged<'a> {
+    item: &'a Item,
+    folder: String,
+    named: bool,
+    header: Option<String>,
+    unclear: bool,
+}
+
+impl State {
+    /// Nothing was there when the run started: no tag of it existed.
+    pub(super) fn new(started_at: Time, of_sender: bool, followed: &[&str], purged_folder: Option<&str>, left_out: &[&str]) -> Self {
+        let round = |folder: &&str| Round {
+            folder: (*folder).to_owned(),
+            link: None,
+            missed: started_at,
+        };
+        Self {
+            started_at,
+            of_sender,
+            rounds: followed.iter().map(round).collect(),
+            listed: started_at,
+            purged: started_at,
+            purged_folder: purged_folder.map(str::to_owned),
+            left_out: left_out.iter().map(|id| (*id).to_owned()).collect(),
+            shown: HashMap::new(),
+            done: BTreeSet::new(),
+            known: BTreeMap::new(),
+            doubts: BTreeMap::new(),
+            wanted: BTreeMap::new(),
+        }
+    }
+
+    /// Takes in what one look showed that was sent at `sent` and read by `read`.
+    pub(super) fn take(&mut self, looks: &[Shown], sent: Time, read: Time, recognizer: &Recognizer) {
+        let (merged, removed) = self.merge(looks);
+        for id in &removed {
+            if self.known.contains_key(id) {
+                self.doubts.entry(id.clone()).or_insert(read);
+            }
+        }
+        self.compare(&merged, looks, sent, read);
+        for (id, found) in merged {
+            if !self.known.contains_key(id) {
+                self.judge(id, found, sent, read, recognizer);
+            }
+        }
+        for look in looks {
+            match look.view {
+                View::Round(number) => {
+                    if let Some(round) = self.rounds.get_mut(number) {
+                        round.missed = sent;
+                    }
+                }
+                View::All => self.listed = sent,
+                View::Purged => self.purged = sent,
+                View::Named => {}
+            }
+        }
+    }
+
+    /// Each message once, and what was said to be removed. Where the views disagree about its folder, it is on the move.
+    fn merge<'a>(&self, looks: &'a [Shown]) -> (BTreeMap<&'a str, Merged<'a>>, BTreeSet<String>) {
+        let mut merged: BTreeMap<&str, Merged<'_>> = BTreeMap::new();
+        let mut removed = BTreeSet::new();
+        for look in looks {
+            let of_view = match look.view {
+                View::Round(number) => self.rounds.get(number).map(|round| round.folder.clone()),
+                View::Purged => self.purged_folder.clone(),
+                View::All | View::Named => None,
+            };
+            for item in &look.items {
+                if item.is_removed() {
+                    removed.insert(item.id.clone());
+                    continue;
+                }
+                let folder = item.parent.clone().or_else(|| of_view.clone()).unwrap_or_default();
+                let entry = merged.entry(&item.id).or_insert_with(|| Merged {
+                    item,
+                    folder: folder.clone(),
+                    named: false,
+                    header: None,
+                    unclear: false,
+                });
+                entry.unclear |= entry.folder != folder;
+                entry.named |= look.view == View::Named;
+                entry.header = entry.header.take().or_else(|| item.header());
+            }
+        }
+        (merged, removed)
+    }
+
+    /// What the looks say of the copies that are known.
+    fn compare(&mut self, merged: &BTreeMap<&str, Merged<'_>>, looks: &[Shown], sent: Time, read: Time) {
+        for (id, lying) in &mut self.known {
+            if self.doubts.contains_key(id) {
+                continue;
+            }
+            let confirmed = match merged.get(id.as_str()) {
+                Some(found) => Some(found.folder == lying.folder && !found.unclear),
+                None => covered(lying, looks, &self.rounds, self.purged_folder.as_deref()),
+            };
+            match confirmed {
+                Some(true) => lying.present = lying.present.max(sent),
+                Some(false) => {
+                    self.doubts.insert(id.clone(), read);
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// Decides whether a message is to be read.
+    fn judge(&mut self, id: &str, found: Merged<'_>, sent: Time, read: Time, recognizer: &Recognizer) {
+        let interval = *self.shown.entry(id.to_owned()).or_insert_with(|| Interval {
+            after: missed(&self.rounds, self.listed, self.purged, self.purged_folder.as_deref(), &found.folder),
+            at: read,
+        });
+        if self.done.contains(id) || self.left_out.contains(&found.folder) {
+            return;
+        }
+        let received = found.item.received();
+        let spot = found
+            .header
+            .as_deref()
+            .map_or(Spot::Foreign, |header| recognizer.spot(header.as_bytes(), false));
+        let probe = match spot {
+            Spot::Ours(probe) => Some(probe),
+            Spot::Perhaps | Spot::Foreign => None,
+        };
+        let may_be_bounce = self.of_sender && received.is_none_or(|received| received >= self.started_at - BEFORE);
+        if probe.is_some() || found.named || may_be_bounce {
+            let wanted = self.wanted.entry(id.to_owned()).or_insert(Wanted {
+                folder: found.folder,
+                interval,
+                sent,
+                received,
+                header: found.header,
+                probe,
+                named: found.named,
+                unclear: found.unclear,
+            });
+            wanted.named |= found.named;
+        }
+    }
+
+    /// What lies in the mailbox before the first probe has left is not of this run.
+    pub(super) fn forget_what_is_old(&mut self) {
+        let foreign: Vec<String> = self
+            .wanted
+            .iter()
+            .filter(|(_, wanted)| wanted.probe.is_none() && !wanted.named)
+            .map(|(id, _)| id.clone())
+            .collect();
+        for id in foreign {
+            self.wanted.remove(&id);
+            self.done.insert(id);
+        }
+    }
+
+    /// A message has been read.
+    pub(super) fn done(&mut self, id: &str) {
+        self.wanted.remove(id);
+        self.done.insert(id.to_owned());
+    }
+
+    /// A message went before it could be read: should it show again, it is new.
+    pub(super) fn forget(&mut self, id: &str) {
+        self.wanted.remove(id);
+        self.done.remove(id);
+        self.shown.remove(id);
+    }
+
+    /// A round must begin with everything: what it knew is void.
+    pub(super) fn restart(&mut self, number: usize) {
+        if let Some(round) = self.rounds.get_mut(number) {
+            round.link = None;
+        }
+    }
+}
+
+/// Whether a copy that no view showed is confirmed all the same (`true`), must be asked after (`false`), or was not looked at.
+fn covered(lying: &Lying, looks: &[Shown], rounds: &[Round], purged: Option<&str>) -> Option<bool> {
+    let in_purged = purged == Some(lying.folder.as_str());
+    let mut quiet = None;
+    for look in looks {
+        match look.view {
+            View::Round(number) if rounds.get(number).is_some_and(|round| round.folder == lying.folder) => {
+                if look.whole {
+                    return Some(false);
+                }
+                quiet = Some(true);
+            }
+            View::All if !in_purged => return Some(false),
+            View::Purged if in_purged => return Some(false),
+            View::Named if !in_purged && lying.copies.iter().any(|(_, copy)| copy.survived.contains(&Survived::Subject)) => {
+                return Some(false);
+            }
+            _ => {}
+        }
+    }
+    quiet
+}
+
+/// When the last look was sent that would have shown a message in `folder`.
+fn missed(rounds: &[Round], listed: Time, purged: Time, purged_folder: Option<&str>, folder: &str) -> Time {
+    if purged_folder == Some(folder) {
+        return purged;
+    }
+    let round = rounds.iter().find(|round| round.folder == folder).map(|round| round.missed);
+    round.map_or(listed, |round| round.max(listed))
+}
