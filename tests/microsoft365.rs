@@ -121,7 +121,9 @@ async fn world() -> (PostOffice, tempfile::TempDir) {
 async fn mailboxes_of_imap_and_of_graph_are_measured_in_one_run() {
     let (office, folder) = world().await;
     let path = folder.path().to_owned();
-    let (judged, told) = tokio::task::spawn_blocking(move || run(&path, &["run", "scenario.yaml"])).await.unwrap();
+    let (judged, told) = tokio::task::spawn_blocking(move || run(&path, &["run", "scenario.yaml"]))
+        .await
+        .unwrap();
     for (address, verdict, flags) in [
         ("ok@contoso.example", Verdict::Inbox, &[][..]),
         ("ok@tenant.example", Verdict::Inbox, &[]),
@@ -145,7 +147,11 @@ async fn mailboxes_of_imap_and_of_graph_are_measured_in_one_run() {
     let junk = of(&judged, "junk-de@tenant.example");
     assert_eq!(junk.folder.as_deref(), Some("Junk-E-Mail"), "as the mailbox calls it");
     let outside = of(&judged, "out-of-scope@tenant.example");
-    assert!(outside.explanation.contains("out-of-scope@tenant.example"), "{}", outside.explanation);
+    assert!(
+        outside.explanation.contains("out-of-scope@tenant.example"),
+        "{}",
+        outside.explanation
+    );
     assert!(!told.contains(SECRET) && !fs::read_to_string(folder.path().join("report.json")).unwrap().contains(SECRET));
     let usage = office.tenant().unwrap().usage();
     assert_eq!(usage.violations, 0, "the limits of the service were kept: {usage:?}");
@@ -155,10 +161,16 @@ async fn mailboxes_of_imap_and_of_graph_are_measured_in_one_run() {
 async fn a_probe_from_inside_the_tenant_says_so() {
     let (_office, folder) = world().await;
     let path = folder.path().to_owned();
-    let (judged, told) = tokio::task::spawn_blocking(move || run(&path, &["run", "inside.yaml"])).await.unwrap();
+    let (judged, told) = tokio::task::spawn_blocking(move || run(&path, &["run", "inside.yaml"]))
+        .await
+        .unwrap();
     for (address, internal) in [("ok@tenant.example", true), ("ok@contoso.example", false)] {
         let probe = of(&judged, address);
-        assert_eq!((probe.verdict, probe.outcome), (Verdict::Inbox, Outcome::Passed), "{address}\n{told}");
+        assert_eq!(
+            (probe.verdict, probe.outcome),
+            (Verdict::Inbox, Outcome::Passed),
+            "{address}\n{told}"
+        );
         assert_eq!(probe.flags.contains(&Flag::Internal), internal, "{address}: {:?}", probe.flags);
         assert_eq!(probe.attempts[0].reply.code, Some(202), "{told}");
     }

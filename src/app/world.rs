@@ -9,6 +9,7 @@ use crate::{
     send::{Conduct, Credentials, GraphSender, MxSender, Sender, SmtpSender, Timeouts},
     watch::{
         Watcher,
+        graph::GraphWatcher,
         imap::{self, Budget, Patience, Watched},
     },
 };
@@ -68,7 +69,7 @@ impl World {
             }
         }
         let patience = Patience::default().at_most(longest_wait(plan));
-        let watchers = eyes(site, wanted.into_iter(), patience, &mut doors).await;
+        let watchers = eyes(site, wanted.into_iter(), patience, &mut doors, &mut unwatched).await;
         Self {
             watchers,
             unwatched,
@@ -80,9 +81,9 @@ impl World {
     /// For `check`: every route and every mailbox of the site.
     pub async fn to_check(site: &Site, clock: Clock) -> Self {
         let doors = &mut Doors::of(site, clock);
-        let world = senders(site.routes.iter(), (clock, Timeouts::default()), doors).await;
-        let watchers = eyes(site, site.mailboxes.iter(), Patience::default(), doors).await;
-        Self { watchers, ..world }
+        let mut world = senders(site.routes.iter(), (clock, Timeouts::default()), doors).await;
+        world.watchers = eyes(site, site.mailboxes.iter(), Patience::default(), doors, &mut world.unwatched).await;
+        world
     }
 }
 
@@ -210,21 +211,29 @@ async fn eyes<'a>(
     mailboxes: impl Iterator<Item = &'a Mailbox>,
     patience: Patience,
     doors: &mut Doors<'_>,
+    unwatched: &mut BTreeMap<MailboxName, String>,
 ) -> Vec<Box<dyn Watcher>> {
     let of_sender: BTreeSet<&MailboxName> = site.senders.iter().filter_map(|sender| sender.mailbox.as_ref()).collect();
     let mut watched = Vec::new();
+    let mut watchers: Vec<Box<dyn Watcher>> = Vec::new();
     for mailbox in mailboxes {
-        let MailboxAccess::Imap(imap) = &mailbox.access else { continue };
-        let secret = doors.secrets.of_sign_in(&imap.sign_in).await;
-        watched.push(Watched {
-            mailbox: mailbox.clone(),
-            access: imap.clone(),
-            secret,
-            of_sender: of_sender.contains(&mailbox.name),
-        });
+        let of_sender = of_sender.contains(&mailbox.name);
+        match &mailbox.access {
+            MailboxAccess::Imap(imap) => watched.push(Watched {
+                mailbox: mailbox.clone(),
+                access: imap.clone(),
+                secret: doors.secrets.of_sign_in(&imap.sign_in).await,
+                of_sender,
+            }),
+            MailboxAccess::Graph(access) => match doors.tenants.graph(&access.tenant).await {
+                Ok(graph) => watchers.push(Box::new(GraphWatcher::new(graph, mailbox.clone(), access.clone(), of_sender))),
+                Err(trouble) => drop(unwatched.insert(mailbox.name.clone(), trouble)),
+            },
+        }
     }
-    let watchers = imap::watchers(watched, patience, Budget::default);
-    watchers.into_iter().map(|watcher| Box::new(watcher) as Box<dyn Watcher>).collect()
+    let imap = imap::watchers(watched, patience, Budget::default);
+    watchers.extend(imap.into_iter().map(|watcher| Box::new(watcher) as Box<dyn Watcher>));
+    watchers
 }
 
 /// This machine's name, for EHLO.
