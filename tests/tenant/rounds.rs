@@ -118,3 +118,27 @@ async fn tokens_end_and_cannot_be_made_up() {
     let elsewhere = delta.replace("/inbox/", "/junkemail/");
     assert_eq!(world.get(&elsewhere).await.status, 400, "a token belongs to its folder");
 }
+
+#[tokio::test]
+async fn a_header_field_is_shown_as_a_named_property_and_the_link_keeps_that() {
+    let world = world().await;
+    let field = encoded("String {00020386-0000-0000-C000-000000000046} Name X-Mailflow-Probe");
+    let options = format!("$select=id&$expand=singleValueExtendedProperties($filter=id%20eq%20'{field}')");
+    let values = |rows: &Value| -> Vec<Value> {
+        let rows = rows.as_array().unwrap().iter();
+        rows.map(|row| {
+            assert!(row.get("subject").is_none());
+            row["singleValueExtendedProperties"][0]["value"].clone()
+        })
+        .collect()
+    };
+    world.deliver("ok", "probe-0");
+    world.tenant.deliver("ok@tenant.example", b"Subject: without\r\n\r\nHello.\r\n");
+    let list = world.get(&format!("/users/ok@tenant.example/messages?{options}")).await;
+    assert_eq!(values(&list.json()["value"]), [Value::Null, json!("probe-0")]);
+    let (first, delta) = round(&world, &format!("{INBOX}?{options}"), &[("Prefer", "odata.maxpagesize=1")]).await;
+    assert_eq!(values(&json!(first)), [json!("probe-0"), Value::Null]);
+    world.deliver("ok", "probe-1");
+    let (changes, _) = round(&world, &delta, &[]).await;
+    assert_eq!(values(&json!(changes)), [json!("probe-1")]);
+}

@@ -148,3 +148,23 @@ async fn a_run_that_is_taken_up_finds_what_came_meanwhile() {
     assert_eq!(world.count(|what| matches!(what, What::Baseline { .. })), 0);
     world.desk.stop().await;
 }
+
+#[tokio::test]
+async fn a_mailbox_that_opens_late_looks_back() {
+    let mut world = World::new(&["ok-1", "ndr-5.1.1"]).await;
+    world.deliver(0);
+    world.deliver(1);
+    world.desk.send();
+    for (local, of_sender) in [("ok-1", false), ("probe", true)] {
+        let watcher = world.watcher(local, of_sender);
+        world.desk.start(watcher, HashMap::new());
+    }
+    let copy = world.desk.seen(0, &address("ok-1")).await;
+    assert_eq!(copy.after, world.desk.started_at, "nobody has looked since");
+    let probe = world.desk.probe(1).id;
+    world
+        .desk
+        .until(|what| matches!(what, What::Returned { probe: of, .. } if *of == probe))
+        .await;
+    world.desk.stop().await;
+}

@@ -99,8 +99,9 @@ impl World {
     pub fn foreign(&self, local: &str, subject: &str) {
         let message = format!(
             "From: Kim <kim@fabrikam.example>\r\nTo: <{0}>\r\nSubject: {subject}\r\nDate: Mon, 23 Nov 2026 10:00:00 +0000\r\n\
-             Message-ID: <{subject}.1@fabrikam.example>\r\n\r\nConfidential: {subject}.\r\n",
-            address(local)
+             Message-ID: <{1}@fabrikam.example>\r\n\r\nConfidential: {subject}.\r\n",
+            address(local),
+            subject.len()
         );
         self.tenant.deliver(&address(local), message.as_bytes());
     }

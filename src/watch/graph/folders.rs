@@ -107,10 +107,11 @@ impl Folders {
         if self.places.contains_key(id) {
             return Ok(());
         }
+        let is_sound = |id: &str| !matches!(id, "" | "." | "..") && Some(id) != self.id(ROOT);
         // From the folder upwards, until one is known or there is nothing above.
         let mut way: Vec<(String, String)> = Vec::new();
         let mut next = Some(id.to_owned());
-        while let Some(id) = next.clone().filter(|id| Some(id.as_str()) != self.id(ROOT) && way.len() < DEEPEST) {
+        while let Some(id) = next.clone().filter(|id| is_sound(id) && way.len() < DEEPEST) {
             if self.places.contains_key(&id) {
                 next = Some(id);
                 break;

@@ -13,7 +13,7 @@ use crate::{
     clock::Clock,
     evidence::{Finding, Recognizer, Spot},
     microsoft::{Answer, Error, Kind, Malformed},
-    model::{Copy, CopyId, Event, Mailbox, ProbeId, Survived, Time, What},
+    model::{Copy, CopyId, Event, Mailbox, Placement, ProbeId, Survived, Time, What},
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -181,11 +181,15 @@ impl Reader {
                 self.recognizer.read(&answer.body, &name, wanted.interval.at)
             }
             // Our field alone proves the copy; what became of the rest, nobody can say.
-            Err(error) if is_gone(&error) || error == Error::Malformed(Malformed::TooLarge(ask::WHOLE)) => wanted
+            Err(error) if wanted.probe.is_some() && is_of_the_message(&error) => wanted
                 .probe
                 .map(|probe| bare(probe, wanted.header.as_deref()))
                 .into_iter()
                 .collect(),
+            Err(error) if is_gone(&error) => {
+                state.forget(id);
+                return Ok(());
+            }
             // Too large for a notification.
             Err(Error::Malformed(Malformed::TooLarge(_))) => Vec::new(),
             Err(error) => return Err(error.into()),
@@ -206,7 +210,7 @@ impl Reader {
                             folder: String::new(),
                             key: String::new(),
                         },
-                        placement: crate::model::Placement::Folder,
+                        placement: Placement::Folder,
                         after: wanted.interval.after,
                         at: wanted.interval.at,
                         internal_date: wanted.received,
@@ -261,6 +265,14 @@ fn folder_of(answer: Result<Answer, Error>) -> Result<Option<String>, Fault> {
 
 fn is_gone(error: &Error) -> bool {
     error.kind() == Some(Kind::NotFound)
+}
+
+/// Whether the error concerns this one message: it is gone, too large, or the service cannot write it as MIME.
+fn is_of_the_message(error: &Error) -> bool {
+    match error {
+        Error::Malformed(Malformed::TooLarge(_)) | Error::Server(_) => true,
+        error => matches!(error.kind(), Some(Kind::NotFound | Kind::Other)),
+    }
 }
 
 /// A copy of which only our field was seen.

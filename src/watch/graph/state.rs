@@ -174,7 +174,8 @@ impl State {
                 View::Purged => self.purged_folder.clone(),
                 View::All | View::Named => None,
             };
-            for item in &look.items {
+            // A name that cannot stand in a path cannot be asked after.
+            for item in look.items.iter().filter(|item| !matches!(item.id.as_str(), "" | "." | "..")) {
                 if item.is_removed() {
                     removed.insert(item.id.clone());
                     continue;
