@@ -52,7 +52,7 @@ async fn a_mailbox_without_licence_or_out_of_scope_says_so_to_every_wish() {
 #[tokio::test]
 async fn a_missing_consent_is_called_by_its_name() {
     let mut world = World::with(&["ok-1"], SECRET, |config| {
-        config.apps[0].roles = ["Mail.ReadBasic.All".to_owned()].into()
+        config.apps[0].roles = ["Mail.ReadBasic.All".to_owned()].into();
     })
     .await;
     let reason = world.blind("ok-1").await;

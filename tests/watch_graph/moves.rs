@@ -56,7 +56,7 @@ impl World {
 #[tokio::test]
 async fn zero_hour_purge_moves_a_copy_into_junk() {
     let mut world = World::with(&["zap"], super::world::SECRET, |config| {
-        config.zap_after = chrono::TimeDelta::seconds(3)
+        config.zap_after = chrono::TimeDelta::seconds(3);
     })
     .await;
     world.open(&["zap"]).await;
