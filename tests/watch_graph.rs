@@ -8,10 +8,14 @@
     reason = "a test that cannot go on fails, and says why"
 )]
 
+#[allow(dead_code, reason = "shared with the tests of the client, which use all of it")]
+#[path = "microsoft/server.rs"]
+mod server;
 mod watch;
 mod watch_graph {
     pub mod asked;
     pub mod blind;
+    pub mod hostile;
     pub mod moves;
     pub mod places;
     pub mod trouble;

@@ -11,6 +11,7 @@ use mailflow::{
 use std::{
     collections::{BTreeMap, HashMap},
     io::Write,
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -41,7 +42,8 @@ impl World {
         let tenant = Tenant::start(config, move || clock.now()).await.expect("loopback can be bound");
         let mut ca = NamedTempFile::new().expect("there is room for a file");
         ca.write_all(tenant.ca_pem().as_bytes()).expect("the file takes it");
-        let graph = client(&tenant, ca.path(), clock, secret);
+        let cloud = Cloud::loopback(tenant.authority(), tenant.graph()).expect("it is on loopback");
+        let graph = client(cloud, Some(ca.path().to_owned()), clock, secret);
         Self {
             tenant,
             graph,
@@ -55,20 +57,7 @@ impl World {
     }
 
     pub fn watcher(&self, local: &str, of_sender: bool) -> Box<dyn Watcher> {
-        let address = address(local);
-        let access = GraphAccess {
-            tenant: "contoso".to_owned(),
-            user: address.clone(),
-        };
-        let mailbox = Mailbox {
-            name: address.into(),
-            access: MailboxAccess::Graph(access.clone()),
-            folders: BTreeMap::new(),
-            placement: None,
-            peek_bodies: false,
-            place: Place::default(),
-        };
-        Box::new(GraphWatcher::new(self.graph.clone(), mailbox, access, of_sender))
+        watcher(&self.graph, local, of_sender)
     }
 
     /// Watches these mailboxes, and says that probes leave when all are open.
@@ -123,10 +112,28 @@ pub fn address(local: &str) -> String {
     format!("{local}@tenant.example")
 }
 
-fn client(tenant: &Tenant, ca: &std::path::Path, clock: Clock, secret: &str) -> Graph {
-    let cloud = Cloud::loopback(tenant.authority(), tenant.graph()).expect("it is on loopback");
+/// Watches a mailbox of the tenant.
+pub fn watcher(graph: &Graph, local: &str, of_sender: bool) -> Box<dyn Watcher> {
+    let address = address(local);
+    let access = GraphAccess {
+        tenant: "contoso".to_owned(),
+        user: address.clone(),
+    };
+    let mailbox = Mailbox {
+        name: address.into(),
+        access: MailboxAccess::Graph(access.clone()),
+        folders: BTreeMap::new(),
+        placement: None,
+        peek_bodies: false,
+        place: Place::default(),
+    };
+    Box::new(GraphWatcher::new(graph.clone(), mailbox, access, of_sender))
+}
+
+/// The client of an app that signs in with `secret`.
+pub fn client(cloud: Cloud, ca: Option<PathBuf>, clock: Clock, secret: &str) -> Graph {
     let settings = HttpSettings {
-        ca: Some(ca.to_owned()),
+        ca,
         ..HttpSettings::default()
     };
     let http = Http::new(&settings).expect("the CA can be read");

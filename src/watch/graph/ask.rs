@@ -190,9 +190,18 @@ impl Ask {
         self.get(&["messages", id]).query("$select", "id,parentFolderId")
     }
 
-    /// A message whole, if it has no more than `limit` bytes.
-    pub(super) fn mime(&self, id: &str, limit: usize) -> Request {
-        self.get(&["messages", id, "$value"]).at_most(limit)
+    /// Messages whole, each if it has no more than so many bytes. They travel together; where that is too much at once, each is asked for alone,
+    /// so that no message hides another.
+    pub(super) async fn mimes(&self, wanted: &[(&str, usize)], until: Instant) -> Vec<Result<Answer, Error>> {
+        let request = |(id, limit): &(&str, usize)| self.get(&["messages", id, "$value"]).at_most(*limit);
+        let requests: Vec<Request> = wanted.iter().map(request).collect();
+        let mut answers = self.graph.batch(&requests, until).await;
+        for (request, answer) in requests.iter().zip(&mut answers) {
+            if matches!(answer, Err(Error::Malformed(Malformed::TooLarge(_)))) {
+                *answer = self.graph.call(request, until).await;
+            }
+        }
+        answers
     }
 
     /// Deletes a message: into the deleted items, and from there out of sight.

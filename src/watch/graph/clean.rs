@@ -65,8 +65,8 @@ async fn find(ask: &Ask, recognizer: &Recognizer) -> Result<Vec<(String, bool)>,
     let candidates: Vec<(String, bool)> = candidates.into_iter().collect();
     let mut ours = Vec::new();
     for portion in candidates.chunks(PORTION) {
-        let requests: Vec<_> = portion.iter().map(|(id, _)| ask.mime(id, ask::WHOLE)).collect();
-        for (candidate, answer) in portion.iter().zip(ask.graph.batch(&requests, until).await) {
+        let ids: Vec<(&str, usize)> = portion.iter().map(|(id, _)| (id.as_str(), ask::WHOLE)).collect();
+        for (candidate, answer) in portion.iter().zip(ask.mimes(&ids, until).await) {
             match answer {
                 Ok(message) => {
                     let probe = recognizer.own_probe(&message.body);

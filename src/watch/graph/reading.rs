@@ -137,8 +137,8 @@ impl Reader {
         while !state.wanted.is_empty() {
             let portion: BTreeMap<String, Wanted> = state.wanted.iter().take(PORTION).map(|(id, w)| (id.clone(), w.clone())).collect();
             let limit = |wanted: &Wanted| if wanted.is_ours() { ask::WHOLE } else { ask::BOUNCE };
-            let requests: Vec<_> = portion.iter().map(|(id, wanted)| self.ask.mime(id, limit(wanted))).collect();
-            let answers = self.ask.graph.batch(&requests, until).await;
+            let ids: Vec<(&str, usize)> = portion.iter().map(|(id, wanted)| (id.as_str(), limit(wanted))).collect();
+            let answers = self.ask.mimes(&ids, until).await;
             for ((id, wanted), answer) in portion.into_iter().zip(answers) {
                 self.read_one(folders, state, &id, wanted, answer, until).await?;
             }
