@@ -13,7 +13,7 @@
 //!  └─ app             one file a verb: the only place that knows everybody, reads the environment, writes the bytes
 //!      ├─ run         the loop: when to send, where to look, when to end
 //!      │   ├─ send    trait Sender:  smtp (a named host), mx (by DNS)
-//!      │   ├─ watch   trait Watcher: imap
+//!      │   ├─ watch   trait Watcher: imap, graph
 //!      │   └─ journal trait Log:     events of each run in SQLite, the tag key, the lock of a live run
 //!      ├─ report      one file a format: a judged run becomes bytes
 //!      ├─ config      site and scenario: text becomes values, every mistake with its place; the sources of secrets
