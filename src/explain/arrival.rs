@@ -19,6 +19,8 @@ fn when(probe: &JudgedProbe) -> String {
 /// `“Junk” of the mailbox billing`, or `the inbox of the mailbox billing`, as far as it is known.
 fn place(probe: &JudgedProbe) -> String {
     match (&probe.folder, &probe.mailbox) {
+        // Each service and language has its own name for it.
+        (Some(_), Some(mailbox)) if probe.verdict == Verdict::Inbox => format!("the inbox of the mailbox {mailbox}"),
         (Some(folder), Some(mailbox)) => format!("{} of the mailbox {mailbox}", named(folder)),
         (Some(folder), None) => named(folder),
         (None, Some(mailbox)) => format!("the mailbox {mailbox}"),

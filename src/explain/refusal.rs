@@ -80,6 +80,8 @@ const BEFORE_CODES: &[(&[&str], Cause)] = &[
         &["sender address", "sender rejected", "sender verify", "sender domain"],
         Cause::Sender,
     ),
+    // Exchange Online's 5.1.10 is no null MX.
+    (&["recipientnotfound", "recipient not found"], Cause::NoSuchMailbox),
     (
         &["must issue a starttls", "starttls first", "starttls is required"],
         Cause::Encryption,
@@ -395,6 +397,13 @@ mod tests {
                 Cause::Sender,
             ),
             (550, None, "Sender rejected: does not exist here", false, Cause::Sender),
+            (
+                550,
+                Some("5.1.10"),
+                "RESOLVER.ADR.RecipientNotFound; Recipient not found by SMTP address lookup",
+                false,
+                Cause::NoSuchMailbox,
+            ),
             (451, Some("4.3.0"), "content scanner gw.test not found", false, Cause::Other),
             (
                 450,

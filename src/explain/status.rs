@@ -11,7 +11,8 @@ const MEANINGS: &[(&str, &str)] = &[
     ("1.7", "not a valid sender's address"),
     ("1.8", "the sender's domain does not exist or takes no mail"),
     ("1.9", "relayed to a system that speaks no SMTP"),
-    ("1.10", "the domain takes no mail: null MX"),
+    // RFC 7505's number, which Exchange Online gives to every unknown recipient.
+    ("1.10", "no such recipient, or a domain that takes no mail"),
     ("2.0", "something is wrong with the mailbox"),
     ("2.1", "the mailbox is disabled"),
     ("2.2", "the mailbox is full"),

@@ -202,10 +202,18 @@ fn step_for_failed_attempt(probe: &JudgedProbe, attempt: &Attempt) -> String {
 /// What to do about the reason for which something could not be measured.
 fn step_for_reason(reason: &str) -> Option<String> {
     let reason = reason.to_lowercase();
-    let steps: [(&[&str], &str); 9] = [
+    let steps: [(&[&str], &str); 11] = [
         (
             &["sender has no"],
             "Name a mailbox for the sender in the site (`mailbox:`): without one, nobody sees what comes back.",
+        ),
+        (
+            &["to the app's scope", "the app may", "permission"],
+            "Give the app what it lacks for that mailbox, and prove it with `mailflow check`.",
+        ),
+        (
+            &["no mailbox in exchange online"],
+            "Give the account a mailbox, or let another address stand in for it (`covered_by`).",
         ),
         (
             &["certificate has expired", "certificate is not valid yet", "certificate was revoked"],

@@ -13,6 +13,7 @@ mod folders;
 mod pace;
 mod reading;
 mod state;
+mod views;
 mod wishes;
 
 use super::{Watcher, Watching};

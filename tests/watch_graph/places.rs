@@ -2,7 +2,7 @@
 
 use super::world::{RETURNS, World, address};
 use mailflow::model::{FolderMark, Placement, What};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 const ALL: [&str; 8] = [
     "ok-1",
@@ -100,15 +100,9 @@ async fn a_bounce_comes_back_to_the_sender() {
         0,
         "what a bounce quotes is no copy"
     );
-    let read = world
-        .asked("probe")
-        .iter()
-        .filter(|request| request.path.ends_with("/$value"))
-        .count();
-    assert_eq!(
-        read, 4,
-        "the bounce and the message after the start of the run, together and then each alone"
-    );
+    let asked = world.asked("probe");
+    let read: BTreeSet<&str> = asked.iter().filter_map(|request| request.path.strip_suffix("/$value")).collect();
+    assert_eq!(read.len(), 2, "the bounce and the message after the start of the run: {read:?}");
     world.desk.stop().await;
 }
 

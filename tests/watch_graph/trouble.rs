@@ -1,8 +1,8 @@
 //! Trouble that a watcher gets over without a word: expired tokens, storms of 429, and what `check` and `clean` do.
 
-use super::world::{World, address};
+use super::world::{SECRET, World, address};
 use mailflow::model::{Placement, What};
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 #[tokio::test]
 async fn a_token_that_expires_in_the_middle_is_replaced() {
@@ -30,6 +30,26 @@ async fn a_storm_of_refusals_only_widens_the_bounds() {
     let usage = world.tenant.usage();
     assert!(usage.storms > 0, "{usage:?}");
     assert_eq!(usage.violations, 0, "{usage:?}");
+    world.desk.stop().await;
+}
+
+#[tokio::test]
+async fn many_mailboxes_share_one_sign_in_and_break_no_limit() {
+    let locals: Vec<String> = (1..=60).map(|number| format!("ok-{number}")).collect();
+    let locals: Vec<&str> = locals.iter().map(String::as_str).collect();
+    let mut world = World::with(&locals, SECRET, |config| config.latency = Duration::from_millis(50)).await;
+    world.open(&locals).await;
+    for number in 0..locals.len() {
+        world.deliver(number);
+    }
+    for (number, local) in locals.iter().enumerate() {
+        let copy = world.desk.seen(number, &address(local)).await;
+        assert!(copy.after <= copy.at, "{copy:?}");
+    }
+    assert_eq!(world.count(|what| matches!(what, What::Blind { .. })), 0);
+    assert_eq!(world.graph.tokens().granted(), 1);
+    let usage = world.tenant.usage();
+    assert_eq!((usage.violations, usage.throttled), (0, 0), "{usage:?}");
     world.desk.stop().await;
 }
 

@@ -9,7 +9,8 @@ use super::{
     folders::Folders,
     pace,
     reading::Reader,
-    state::{Shown, State, View},
+    state::State,
+    views::{Shown, View},
     wishes::Wishes,
 };
 use crate::{

@@ -3,49 +3,19 @@
 //!
 //! It cannot see a message that came and went between two looks.
 
-use super::ask::Item;
+use super::{
+    ask::Item,
+    views::{Round, Shown, View, covered, missed},
+};
 use crate::{
     evidence::{Recognizer, Spot},
-    microsoft::Link,
-    model::{Copy, ProbeId, Survived, Time},
+    model::{Copy, ProbeId, Time},
 };
 use chrono::TimeDelta;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// In a sender's mailbox, what came so long before the run is no bounce: the clocks need not agree.
 const BEFORE: TimeDelta = TimeDelta::hours(1);
-
-/// A way of looking.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum View {
-    /// The changes in the round numbered so.
-    Round(usize),
-    /// Everything that arrived since the run began, in every visible folder.
-    All,
-    /// What has the run's prefix in its subject, in every visible folder.
-    Named,
-    /// What was deleted from the deleted items too, or by a rule for good, as long as it can be recovered.
-    Purged,
-}
-
-/// What one view showed.
-#[derive(Debug)]
-pub(super) struct Shown {
-    pub(super) view: View,
-    pub(super) items: Vec<Item>,
-    /// Whether it shows all there is, not only changes.
-    pub(super) whole: bool,
-}
-
-/// A folder that is followed by its changes.
-#[derive(Debug)]
-pub(super) struct Round {
-    /// The folder's id.
-    pub(super) folder: String,
-    /// Where the next round begins; `None`: with everything.
-    pub(super) link: Option<Link>,
-    missed: Time,
-}
 
 /// When a message first showed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -283,36 +253,4 @@ impl State {
             round.link = None;
         }
     }
-}
-
-/// Whether a copy that no view showed is confirmed all the same (`true`), must be asked after (`false`), or was not looked at.
-fn covered(lying: &Lying, looks: &[Shown], rounds: &[Round], purged: Option<&str>) -> Option<bool> {
-    let in_purged = purged == Some(lying.folder.as_str());
-    let mut quiet = None;
-    for look in looks {
-        match look.view {
-            View::Round(number) if rounds.get(number).is_some_and(|round| round.folder == lying.folder) => {
-                if look.whole {
-                    return Some(false);
-                }
-                quiet = Some(true);
-            }
-            View::All if !in_purged => return Some(false),
-            View::Purged if in_purged => return Some(false),
-            View::Named if !in_purged && lying.copies.iter().any(|(_, copy)| copy.survived.contains(&Survived::Subject)) => {
-                return Some(false);
-            }
-            _ => {}
-        }
-    }
-    quiet
-}
-
-/// When the last look was sent that would have shown a message in `folder`.
-fn missed(rounds: &[Round], listed: Time, purged: Time, purged_folder: Option<&str>, folder: &str) -> Time {
-    if purged_folder == Some(folder) {
-        return purged;
-    }
-    let round = rounds.iter().find(|round| round.folder == folder).map(|round| round.missed);
-    round.map_or(listed, |round| round.max(listed))
 }
