@@ -14,9 +14,8 @@ mod pace;
 mod reading;
 mod state;
 mod views;
-mod wishes;
 
-use super::{Watcher, Watching};
+use super::{Watcher, Watching, backoff::Backoff, wishes::Wishes};
 use crate::{
     evidence::Recognizer,
     microsoft::Graph,
@@ -27,11 +26,9 @@ use async_trait::async_trait;
 use eyes::Eyes;
 use fault::{Fault, Needs, Reason};
 use futures::FutureExt;
-use pace::Backoff;
 use reading::Reader;
 use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, sleep_until};
-use wishes::Wishes;
 
 /// Watches one mailbox.
 pub struct GraphWatcher {
@@ -74,14 +71,14 @@ impl Watcher for GraphWatcher {
 
     async fn watch(self: Box<Self>, watching: Watching) {
         let name = self.mailbox.name.clone();
-        let wishes = Wishes::new(&watching, &name);
-        let mut stop = watching.stop.clone();
+        let wishes = Wishes::new(watching.attention, watching.sending_since, watching.stop.clone());
+        let mut stop = watching.stop;
         let mut watch = Watch {
             wishes,
             started_at: watching.started_at,
             fresh: !watching.baselines.contains_key(&name),
             eyes: None,
-            backoff: Backoff::new(name.as_str()),
+            backoff: Backoff::new(name.as_str(), pace::FIRST_ATTEMPT),
             blind: None,
             refused_look: None,
             reader: Reader {
@@ -135,7 +132,7 @@ impl Watch {
                 self.sees_again();
             }
             let reason = Reason::of(&fault, &self.reader.ask, Needs::Read).await;
-            let until = Instant::now() + self.backoff.pause(reason.wait, reason.standing);
+            let until = Instant::now() + self.backoff.pause(reason.standing).max(reason.wait);
             if self.say_blind(reason).await.is_err() || self.wait_blind(until).await.is_err() {
                 return;
             }
@@ -149,7 +146,7 @@ impl Watch {
             // What is known outlives every fault.
             eyes.owes_look = true;
         } else {
-            self.eyes = Some(Eyes::open(reader, self.started_at, self.fresh, wishes).await?);
+            self.eyes = Some(Eyes::open(reader, self.started_at, self.fresh, &wishes.sending_since).await?);
             self.fresh = false;
             self.sees_again();
         }
@@ -176,7 +173,7 @@ impl Watch {
         if news { self.tell_blind().await } else { Ok(()) }
     }
 
-    async fn tell_blind(&self) -> Result<(), Fault> {
+    async fn tell_blind(&mut self) -> Result<(), Fault> {
         let mailbox = self.reader.mailbox.name.clone();
         let reason = self.blind.as_ref().map(Reason::sentence).unwrap_or_default();
         self.reader.tell(What::Blind { mailbox, reason }).await
@@ -187,7 +184,12 @@ impl Watch {
         while !self.wishes.stopped() && Instant::now() < until {
             let now = self.reader.clock.now();
             let mut next = until;
-            if let Some(at) = self.wishes.attention().look_at.filter(|at| self.refused_look != Some(*at)) {
+            if let Some(at) = self
+                .wishes
+                .of(&self.reader.mailbox.name)
+                .look_at
+                .filter(|at| self.refused_look != Some(*at))
+            {
                 if at <= now {
                     self.refused_look = Some(at);
                     if self.looked().is_none_or(|since| since < at) {

@@ -24,12 +24,11 @@ mod reading;
 mod server;
 mod sweep;
 mod utf7;
-mod wishes;
 
 pub use budget::Budget;
 pub use server::{Patience, Server};
 
-use super::{Watcher, Watching};
+use super::{Watcher, Watching, backoff::Backoff, wishes::Wishes};
 use crate::{
     clock::Clock,
     evidence::Recognizer,
@@ -41,12 +40,10 @@ use eyes::Eyes;
 use fault::Fault;
 use futures::FutureExt;
 use mailbox::MailboxState;
-use pace::Backoff;
 use reading::Reader;
 use secrecy::SecretString;
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
-use wishes::Wishes;
 
 /// A mailbox to be watched, and what the site alone cannot say of it.
 #[derive(Debug, Clone)]
@@ -232,7 +229,7 @@ impl ImapWatcher {
     /// One connection after the other, until told to stop or nobody listens.
     async fn go_on(&self, reader: &Reader, states: &mut Vec<MailboxState>, wishes: &mut Wishes) {
         let name = states.first().map(|state| state.name().to_string()).unwrap_or_default();
-        let mut backoff = Backoff::new(&name);
+        let mut backoff = Backoff::new(&name, pace::FIRST_ATTEMPT);
         while !wishes.stopped() {
             let session = AssertUnwindSafe(Box::pin(self.session(reader, states, wishes, &mut backoff)));
             // A parser that panics on what a server sends must not take the run's knowledge of all other mailboxes with it.

@@ -1,8 +1,10 @@
 //! Watching mailboxes. A [`Watcher`] is told once what to look for, then sends events as things happen: nobody polls it. It says what it saw,
 //! when it looked everywhere, and when it was blind. What it cannot see: a message that came and went between two looks.
 
+mod backoff;
 pub mod graph;
 pub mod imap;
+mod wishes;
 
 use crate::{
     clock::Clock,

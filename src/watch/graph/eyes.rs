@@ -11,14 +11,17 @@ use super::{
     reading::Reader,
     state::State,
     views::{Shown, View},
-    wishes::Wishes,
 };
 use crate::{
     microsoft::{Answer, Error, Kind, Link, Request},
     model::{Time, What},
+    watch::{Attention, wishes::Wishes},
 };
 use std::time::Duration;
-use tokio::time::{Instant, sleep_until};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
 
 /// Among so many quick looks, one is a sweep.
 const SWEEP_EVERY: u32 = 4;
@@ -51,7 +54,12 @@ pub(super) struct Eyes {
 impl Eyes {
     /// Finds the folders of the mailbox, and takes everything in that is there. Says `Baseline` if one is to be taken; otherwise, and if probes
     /// have left already, `Looked`.
-    pub(super) async fn open(reader: &mut Reader, started_at: Time, fresh: bool, wishes: &Wishes) -> Result<Self, Fault> {
+    pub(super) async fn open(
+        reader: &mut Reader,
+        started_at: Time,
+        fresh: bool,
+        sending_since: &watch::Receiver<Option<Time>>,
+    ) -> Result<Self, Fault> {
         let until = Instant::now() + LONG_PATIENCE;
         let folders = Folders::open(&reader.ask, &reader.mailbox, until).await?;
         let followed: Vec<&str> = ["inbox", "junkemail"].iter().filter_map(|name| folders.id(name)).collect();
@@ -78,7 +86,7 @@ impl Eyes {
             owes_look: false,
         };
         let since = eyes.take_in(reader, &COMPLETE, until).await?;
-        let late = wishes.sending_since().is_some_and(|since| since <= reader.clock.now());
+        let late = sending_since.borrow().is_some_and(|since| since <= reader.clock.now());
         if fresh && !late {
             eyes.state.forget_what_is_old();
         }
@@ -104,12 +112,15 @@ impl Eyes {
     pub(super) async fn watch(&mut self, reader: &mut Reader, wishes: &mut Wishes) -> Result<(), Fault> {
         while !wishes.stopped() {
             let now = reader.clock.now();
-            let wanted = wishes.attention().look_at.filter(|at| self.looked.is_none_or(|since| since < *at));
+            let wanted = wishes
+                .of(&reader.mailbox.name)
+                .look_at
+                .filter(|at| self.looked.is_none_or(|since| since < *at));
             if self.owes_look || wanted.is_some_and(|at| at <= now) {
                 self.complete_look(reader).await?;
                 continue;
             }
-            let (pause, newest) = self.pause(wishes, now);
+            let (pause, newest) = self.pause(wishes.of(&reader.mailbox.name), now);
             let mut next = self.last_look + pause;
             if newest > self.newest {
                 // A probe has just left: the sooner a look still misses it, the narrower its interval.
@@ -147,8 +158,7 @@ impl Eyes {
     }
 
     /// The pause between two looks just now, and when the newest probe left.
-    fn pause(&mut self, wishes: &Wishes, now: Time) -> (Duration, Option<Time>) {
-        let attention = wishes.attention();
+    fn pause(&mut self, attention: Attention, now: Time) -> (Duration, Option<Time>) {
         if !attention.outstanding {
             self.leaving = None;
             return (pace::AT_REST, None);

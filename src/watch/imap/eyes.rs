@@ -13,11 +13,10 @@ use super::{
     pace,
     reading::Reader,
     server::Server,
-    wishes::Wishes,
 };
 use crate::{
     model::{MailboxName, Time, What},
-    watch::Attention,
+    watch::{Attention, wishes::Wishes},
 };
 use std::{collections::HashMap, time::Duration};
 use tokio::time::{Instant, sleep_until};

@@ -8,9 +8,8 @@ use super::{
     folders,
     layout::{Layout, find_folders, fingerprint},
     pace, utf7,
-    wishes::Wishes,
 };
-use crate::model::Placement;
+use crate::{model::Placement, watch::wishes::Wishes};
 use std::collections::{HashMap, HashSet};
 use tokio::time::Instant;
 
