@@ -40,6 +40,9 @@ impl Measured {
 }
 
 impl Ledger {
+    /// What the trace adds to a loss.
+    const NO_ROW: &str = "the message trace has no row of it, so it never came to Exchange Online";
+
     /// The verdict of one mailbox meant for the probe (`None`: of a probe for which no mailbox is meant), once nothing more is waited for.
     pub(super) fn measure(&self, index: usize, meant: Option<&MailboxName>) -> Measured {
         let record = self.record(index);
@@ -118,9 +121,15 @@ impl Ledger {
         } else if let Some(doubt) = self.doubt(index, meant) {
             Measured::unknown(doubt)
         } else if meant.is_some_and(|mailbox| !self.is_trace(mailbox)) {
-            Measured::proven(Verdict::Lost, Basis::Seen)
+            Measured {
+                reason: self.has_trace(index).then(|| Self::NO_ROW.to_owned()),
+                ..Measured::proven(Verdict::Lost, Basis::Seen)
+            }
         } else if self.has_trace(index) {
-            Measured::proven(Verdict::Lost, Basis::Trace)
+            Measured {
+                reason: Some(Self::NO_ROW.to_owned()),
+                ..Measured::proven(Verdict::Lost, Basis::Trace)
+            }
         } else {
             Measured::proven(Verdict::Accepted, Basis::NextHop)
         }
