@@ -3,8 +3,9 @@
 use super::{TAKES, attempt, conduct, endpoint, password, peer::Peer, script};
 use data_encoding::BASE64;
 use mailflow::{
+    credentials::Credentials,
     model::TlsMode,
-    send::{Credentials, Sender, SmtpSender},
+    send::{Sender, SmtpSender},
 };
 
 const SECRET: &str = "hunter22";
@@ -98,12 +99,7 @@ async fn an_echoed_secret_is_never_kept() {
 
 #[tokio::test]
 async fn xoauth2_keeps_the_challenge_that_says_why() {
-    let credentials = || {
-        Some(Credentials::XOAuth2 {
-            user: "probe".to_owned(),
-            token: "ya29.token-that-is-long".into(),
-        })
-    };
+    let credentials = || Some(Credentials::token("probe", "ya29.token-that-is-long".into()));
     let initial = BASE64.encode(b"user=probe\x01auth=Bearer ya29.token-that-is-long\x01\x01");
     let accepts = format!("C: AUTH XOAUTH2 {initial}\nS: 235 2.7.0 accepted");
     assert_eq!(
