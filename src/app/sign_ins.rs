@@ -3,7 +3,8 @@
 use super::{environment, folder_of, tenants::Tenants};
 use crate::{
     config::secrets,
-    credentials::{Credentials, NoSecret, Proof, Supply},
+    credentials::{Credentials, Door, NoSecret, Proof, Supply},
+    microsoft,
     model::{SecretSource, SignIn, Site},
     scrub::Scrubber,
 };
@@ -117,6 +118,13 @@ impl Supply for Fetched {
                 passing: true,
             })
         })
+    }
+
+    fn advice(&self, _door: Door, _user: &str, _words: &str) -> Option<String> {
+        // Whoever was refused with it waits for nobody who fetches it.
+        let last = self.last.try_lock().ok()?;
+        let (_, secret) = last.as_ref()?;
+        secret.as_ref().ok().and_then(microsoft::meant_for_graph)
     }
 }
 

@@ -4,7 +4,7 @@
 //! same words whatever is missing, so the advice names what there is to check, the likeliest first. The words by which SMTP AUTH is refused where it is
 //! switched off, and the hosts of the national clouds, are general knowledge that no source at hand confirms.
 
-use super::{Graph, Resource, Token};
+use super::{Graph, Resource, Token, tokens::audience};
 use crate::{
     credentials::{Door, NoSecret, Supply},
     scrub::Scrubber,
@@ -13,6 +13,9 @@ use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::time::Instant;
+
+/// The app id of Microsoft Graph, which may stand for its address in a token.
+const GRAPH_APP: &str = "00000003-0000-0000-c000-000000000000";
 
 /// The tokens of one tenant for Exchange Online, from the same cache as those for Graph.
 #[derive(Debug)]
@@ -146,6 +149,17 @@ fn advice(door: Door, person: bool, lacking: Option<&str>, user: &str, words: &s
              Add-RecipientPermission), and that SMTP AUTH is on for that mailbox"
         ),
         (true, _) => format!("see that the person who signed in owns {user}, or has Full Access permission to it and may send as it"),
+    })
+}
+
+/// The sentence for a token that was not got from here and is for Microsoft Graph, as one from a command easily is.
+pub fn meant_for_graph(token: &SecretString) -> Option<String> {
+    let audience = audience(token.expose_secret())?;
+    let graph = audience == GRAPH_APP || audience.contains("graph.microsoft.") || audience.contains("microsoftgraph.");
+    graph.then(|| {
+        "the token is for Microsoft Graph. By IMAP and SMTP, Exchange Online takes only one for its own resource: ask for the scope \
+         https://outlook.office365.com/.default"
+            .to_owned()
     })
 }
 

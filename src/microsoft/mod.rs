@@ -25,7 +25,7 @@ pub use aadsts::{Advice, Then, advice};
 pub use client::{Answer, Graph};
 pub use cloud::{Cloud, Resource};
 pub use error::{Error, Kind, Malformed, Refusal, Transport};
-pub use exchange::Exchange;
+pub use exchange::{Exchange, meant_for_graph};
 pub use http::{Http, HttpSettings};
 pub use page::{Link, Page, Pages};
 pub use random::Random;
