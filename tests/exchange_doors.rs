@@ -261,6 +261,33 @@ async fn a_refused_route_says_so_of_its_probes() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_signs_in_before_anything_is_opened() {
+    let world = World::new(|config| {
+        config.mailboxes.insert(0, PROBER.to_owned());
+        config.signs_in_after = Some(1);
+        config.poll_interval = 1;
+        config.apps[0].public = true;
+        config.apps[0].roles = ["IMAP.AccessAsUser.All", "SMTP.Send"].map(str::to_owned).into();
+    })
+    .await;
+    world.write(
+        "mailflow.yaml",
+        &world.site().replace("secret: { file: app.secret }", "device_code: true"),
+    );
+    let (_, told) = world.mailflow(&["check"]).await;
+    assert_eq!(told.matches("To sign in, use a web browser").count(), 1, "{told}");
+    assert!(told.contains("signed in by XOAUTH2"), "{told}");
+    let own = told
+        .lines()
+        .skip_while(|line| !line.ends_with("mailbox returns"))
+        .next()
+        .unwrap_or_default();
+    assert!(own.starts_with("ok"), "{told}");
+    let other = "See that the person who signed in has Full Access to ok@contoso.example";
+    assert!(told.contains(other), "{told}");
+}
+
 /// A token that somebody fetched by a command of their own is easily one for Graph.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_for_another_resource_is_told_apart() {

@@ -87,21 +87,24 @@ impl Secrets {
 
     /// Checks the decoded answer of a client to AUTH XOAUTH2: a token of the post office, or one of its tenant.
     pub fn check_xoauth2(&self, directory: &Directory, tenant: Option<&Tenant>, protocol: Protocol, answer: &[u8]) -> Login {
-        let Some((user, token)) = bearer(answer).filter(|(user, _)| directory.has_mailbox(user)) else {
+        let Some((user, token)) = bearer(answer) else {
             return Login::Refused;
         };
         let welcome = || Login::Welcome(user.to_lowercase());
+        let here = directory.has_mailbox(user);
         // The tenant's tokens look like JWTs; ours have no dots.
-        match tenant
-            .filter(|_| token.contains('.'))
-            .map(|tenant| tenant.enter(protocol, user, token))
-        {
-            Some(Entry::Welcome) => welcome(),
-            Some(Entry::NotConnected) => Login::NotConnected,
-            Some(Entry::SwitchedOff) => Login::SwitchedOff,
-            Some(Entry::Refused) => Login::RefusedByTenant,
-            None if token == self.token(user) => welcome(),
-            None => Login::Refused,
+        let Some(tenant) = tenant.filter(|_| token.contains('.')) else {
+            return if here && token == self.token(user) {
+                welcome()
+            } else {
+                Login::Refused
+            };
+        };
+        match tenant.enter(protocol, user, token) {
+            Entry::Welcome if here => welcome(),
+            Entry::NotConnected => Login::NotConnected,
+            Entry::SwitchedOff => Login::SwitchedOff,
+            Entry::Welcome | Entry::Refused => Login::RefusedByTenant,
         }
     }
 }

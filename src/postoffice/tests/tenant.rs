@@ -78,11 +78,6 @@ async fn exchange_takes_its_own_tokens_for_the_mailboxes_granted() {
         ],
         "no Full Access there"
     );
-    for stranger in ["nobody@contoso.example", "ok@tenant.example"] {
-        let [entered, _, submitted] = doors(&office, stranger, &good).await;
-        assert!(entered.starts_with("+ ") || entered.starts_with("a NO "), "{entered}");
-        assert!(!submitted.starts_with("235 "), "{submitted}");
-    }
     for useless in [token(&office, "https://graph.microsoft.com").await, format!("{good}x")] {
         let [entered, _, submitted] = doors(&office, PROBE, &useless).await;
         assert_eq!([entered, submitted], ["a NO AUTHENTICATE failed.", REFUSED]);
