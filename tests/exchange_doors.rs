@@ -258,6 +258,14 @@ async fn a_refused_route_says_so_of_its_probes() {
             "{}",
             probe.explanation
         );
+        assert!(
+            probe
+                .remedy
+                .as_deref()
+                .is_some_and(|remedy| remedy.starts_with("Have an administrator")),
+            "{:?}",
+            probe.remedy
+        );
     }
 }
 
@@ -316,4 +324,10 @@ async fn a_token_for_another_resource_is_told_apart() {
     let (code, told) = world.mailflow(&["check"]).await;
     assert_eq!(code, Some(1), "{told}");
     assert_eq!(told.matches("the token is for Microsoft Graph").count(), 5, "{told}");
+    // Others than Exchange say why in a challenge, and refuse after an empty answer.
+    world.write("graph.token", "of-somebody-else-and-no-more");
+    let (code, told) = world.mailflow(&["check"]).await;
+    assert_eq!(code, Some(1), "{told}");
+    assert_eq!(told.matches(r#""status":"400""#).count(), 5, "{told}");
+    assert!(!told.contains("of-somebody-else"), "{told}");
 }

@@ -9,7 +9,7 @@ use crate::{
     scrub::Scrubber,
 };
 use async_trait::async_trait;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::{
     sync::Mutex,
@@ -18,6 +18,9 @@ use tokio::{
 
 /// So long a token that was fetched serves all who sign in with it: many mailboxes may share one, and a command may take its time.
 const FRESH: Duration = Duration::from_mins(1);
+
+/// What was fetched so recently is not fetched again because a server refused it.
+const JUST_NOW: Duration = Duration::from_secs(5);
 
 /// The sign-ins of a site. Each source of a secret is asked once, however many share it.
 pub(super) struct SignIns {
@@ -50,7 +53,8 @@ impl SignIns {
                 let supply = self.token(token);
                 let first = supply.secret(Instant::now() + secrets::PATIENCE).await;
                 first.map_err(|none| none.why)?;
-                Credentials::new(user, Proof::Token, supply)
+                let scrubber = supply.scrubber.clone();
+                Credentials::new(user, Proof::Token, supply).scrubbed_by(&scrubber)
             }
             SignIn::Tenant { user, tenant } => {
                 let exchange = tenants.exchange(tenant).await?;
@@ -80,6 +84,7 @@ impl SignIns {
             source: source.clone(),
             folder: self.folder.clone(),
             last: Mutex::default(),
+            scrubber: Scrubber::default(),
         });
         self.tokens.push(Arc::clone(&fetched));
         fetched
@@ -91,16 +96,18 @@ struct Fetched {
     source: SecretSource,
     folder: PathBuf,
     last: Mutex<Option<(Instant, Result<SecretString, NoSecret>)>>,
+    /// Shared by all who sign in with it.
+    scrubber: Scrubber,
 }
 
-#[async_trait]
-impl Supply for Fetched {
-    async fn secret(&self, until: Instant) -> Result<SecretString, NoSecret> {
+impl Fetched {
+    /// What was fetched within the last `fresh`, or what is fetched now.
+    async fn not_older(&self, fresh: Duration, until: Instant) -> Result<SecretString, NoSecret> {
         let fetching = async {
             // One fetches, and the others wait for what comes of it.
             let mut last = self.last.lock().await;
             if let Some((at, secret)) = &*last
-                && at.elapsed() < FRESH
+                && at.elapsed() < fresh
             {
                 return secret.clone();
             }
@@ -119,6 +126,18 @@ impl Supply for Fetched {
             })
         })
     }
+}
+
+#[async_trait]
+impl Supply for Fetched {
+    async fn secret(&self, until: Instant) -> Result<SecretString, NoSecret> {
+        self.not_older(FRESH, until).await
+    }
+
+    async fn another(&self, refused: &SecretString, until: Instant) -> Option<SecretString> {
+        let secret = self.not_older(JUST_NOW, until).await.ok()?;
+        (secret.expose_secret() != refused.expose_secret()).then_some(secret)
+    }
 
     fn advice(&self, _door: Door, _user: &str, _words: &str) -> Option<String> {
         // Whoever was refused with it waits for nobody who fetches it.
@@ -131,7 +150,6 @@ impl Supply for Fetched {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use secrecy::ExposeSecret;
 
     #[tokio::test(start_paused = true)]
     async fn a_token_is_read_anew_for_each_sign_in_a_minute_later() {
@@ -141,6 +159,7 @@ mod tests {
             source: SecretSource::File(path.clone()),
             folder: folder.path().to_owned(),
             last: Mutex::default(),
+            scrubber: Scrubber::default(),
         };
         let token = async || {
             let secret = supply.secret(Instant::now() + FRESH).await;
@@ -150,8 +169,20 @@ mod tests {
         assert_eq!(token().await.unwrap(), "first");
         std::fs::write(&path, "second\n").unwrap();
         assert_eq!(token().await.unwrap(), "first", "many mailboxes may share it");
+        let another = async || {
+            let another = supply.another(&"first".into(), Instant::now() + FRESH).await;
+            another.map(|secret| secret.expose_secret().to_owned())
+        };
+        assert_eq!(
+            another().await,
+            None,
+            "a server that refuses everybody must not make us fetch for each"
+        );
+        tokio::time::advance(JUST_NOW).await;
+        assert_eq!(another().await.unwrap(), "second", "it was renewed in the meantime");
+        std::fs::write(&path, "third\n").unwrap();
         tokio::time::advance(FRESH).await;
-        assert_eq!(token().await.unwrap(), "second");
+        assert_eq!(token().await.unwrap(), "third");
         std::fs::remove_file(&path).unwrap();
         tokio::time::advance(FRESH).await;
         assert!(token().await.unwrap_err().passing);
