@@ -286,11 +286,7 @@ async fn a_person_signs_in_before_anything_is_opened() {
     let (_, told) = world.mailflow(&["check"]).await;
     assert_eq!(told.matches("To sign in, use a web browser").count(), 1, "{told}");
     assert!(told.contains("signed in by XOAUTH2"), "{told}");
-    let own = told
-        .lines()
-        .skip_while(|line| !line.ends_with("mailbox returns"))
-        .next()
-        .unwrap_or_default();
+    let own = told.lines().find(|line| line.ends_with("mailbox returns")).unwrap_or_default();
     assert!(own.starts_with("ok"), "{told}");
     let other = "See that the person who signed in has Full Access to ok@contoso.example";
     assert!(told.contains(other), "{told}");
