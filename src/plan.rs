@@ -131,6 +131,7 @@ pub fn plan(site: &Site, scenario: &Scenario, start: &Start, random: &mut dyn Fn
     // What may leave first is tried first.
     probes.sort_by_key(|probe| probe.not_before);
     let recipients = recipients.values;
+    let mailboxes = watched(site, &recipients, &senders.values);
     Ok(Plan {
         run: RunInfo {
             id: start.run.clone(),
@@ -142,7 +143,8 @@ pub fn plan(site: &Site, scenario: &Scenario, start: &Start, random: &mut dyn Fn
             change: start.change.clone(),
             description: scenario.description.clone(),
         },
-        mailboxes: watched(site, &recipients, &senders.values),
+        traces: traces(site, &mailboxes),
+        mailboxes,
         addresses: addresses(site),
         recipients,
         senders: senders.values,
@@ -206,9 +208,10 @@ fn stays_inside(site: &Site, route: &Route, recipient: &Recipient) -> bool {
         .user
         .rsplit_once('@')
         .is_some_and(|(_, domain)| domain.eq_ignore_ascii_case(&recipient.domain()));
-    let in_tenant = |name: &MailboxName| {
-        site.mailbox(name)
-            .is_some_and(|mailbox| matches!(&mailbox.access, MailboxAccess::Graph(graph) if graph.tenant == from.tenant))
+    let in_tenant = |name: &MailboxName| match site.mailbox(name).map(|mailbox| &mailbox.access) {
+        Some(MailboxAccess::Graph(graph)) => graph.tenant == from.tenant,
+        Some(MailboxAccess::Trace(trace)) => trace.tenant == from.tenant,
+        Some(MailboxAccess::Imap(_)) | None => false,
     };
     same_domain || recipient.meant.iter().any(in_tenant)
 }
@@ -359,10 +362,22 @@ fn watched(site: &Site, recipients: &[Recipient], senders: &[crate::model::Sende
         .collect();
     site.mailboxes
         .iter()
-        .map(|mailbox| &mailbox.name)
-        .filter(|name| needed.contains(name) || !by_default.contains(name))
-        .cloned()
+        // A trace shows no stray copies: it is asked only where it is needed.
+        .filter(|mailbox| {
+            let is_trace = matches!(mailbox.access, MailboxAccess::Trace(_));
+            needed.contains(&mailbox.name) || (!is_trace && !by_default.contains(&mailbox.name))
+        })
+        .map(|mailbox| mailbox.name.clone())
         .collect()
+}
+
+/// The message traces among these mailboxes, each with its delay.
+fn traces(site: &Site, mailboxes: &[MailboxName]) -> BTreeMap<MailboxName, Duration> {
+    let trace = |name: &MailboxName| match &site.mailbox(name)?.access {
+        MailboxAccess::Trace(trace) => Some((name.clone(), trace.delay)),
+        MailboxAccess::Imap(_) | MailboxAccess::Graph(_) => None,
+    };
+    mailboxes.iter().filter_map(trace).collect()
 }
 
 /// Which mailbox belongs to which address: what binds a bounce that names a member to that member.
@@ -374,6 +389,7 @@ fn addresses(site: &Site) -> BTreeMap<String, MailboxName> {
             MailboxAccess::Imap(imap) if imap.root.is_none() => imap.sign_in.user().split('*').next().unwrap_or_default(),
             MailboxAccess::Imap(_) => "",
             MailboxAccess::Graph(graph) => &graph.user,
+            MailboxAccess::Trace(_) => "",
         };
         if user.contains('@') {
             addresses.insert(user.to_lowercase(), mailbox.name.clone());

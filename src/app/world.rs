@@ -5,12 +5,13 @@ use crate::scrub::Scrubber;
 use crate::{
     clock::Clock,
     credentials::Credentials,
-    model::{Mailbox, MailboxAccess, MailboxName, Plan, Route, RouteKind, SignIn, Site},
-    send::{Conduct, GraphSender, MxSender, Sender, SmtpSender, Timeouts},
+    model::{Mailbox, MailboxAccess, MailboxName, Plan, Route, RouteKind, Sender, SignIn, Site, TraceAccess},
+    send::{self, Conduct, GraphSender, MxSender, SmtpSender, Timeouts},
     watch::{
         Watcher,
         graph::GraphWatcher,
         imap::{self, Budget, Patience, Watched},
+        trace::TraceWatcher,
     },
 };
 use std::{
@@ -24,7 +25,7 @@ use std::{
 #[derive(Default)]
 pub(super) struct World {
     /// One for each route, by name.
-    pub senders: HashMap<String, Arc<dyn Sender>>,
+    pub senders: HashMap<String, Arc<dyn send::Sender>>,
     /// Routes by which nothing can be sent, with the reason.
     pub unsendable: BTreeMap<String, String>,
     /// Together they cover the mailboxes.
@@ -68,7 +69,7 @@ impl World {
             }
         }
         let patience = Patience::default().at_most(longest_wait(plan));
-        let watchers = eyes(site, wanted.into_iter(), patience, &mut doors, &mut unwatched).await;
+        let watchers = eyes(site, &plan.senders, wanted.into_iter(), patience, &mut doors, &mut unwatched).await;
         Self {
             watchers,
             unwatched,
@@ -81,7 +82,15 @@ impl World {
     pub async fn to_check(site: &Site, clock: Clock) -> Self {
         let doors = &mut Doors::of(site, clock);
         let mut world = senders(site.routes.iter(), (clock, Timeouts::default()), doors).await;
-        world.watchers = eyes(site, site.mailboxes.iter(), Patience::default(), doors, &mut world.unwatched).await;
+        world.watchers = eyes(
+            site,
+            &site.senders,
+            site.mailboxes.iter(),
+            Patience::default(),
+            doors,
+            &mut world.unwatched,
+        )
+        .await;
         world
     }
 }
@@ -140,7 +149,7 @@ async fn senders(routes: impl Iterator<Item = &Route>, (clock, timeouts): (Clock
     world
 }
 
-async fn sender(route: &Route, conduct: &Conduct, doors: &mut Doors<'_>) -> Result<Arc<dyn Sender>, String> {
+async fn sender(route: &Route, conduct: &Conduct, doors: &mut Doors<'_>) -> Result<Arc<dyn send::Sender>, String> {
     match &route.kind {
         RouteKind::Smtp(smtp) => {
             let credentials = match &smtp.sign_in {
@@ -161,6 +170,7 @@ async fn sender(route: &Route, conduct: &Conduct, doors: &mut Doors<'_>) -> Resu
 /// A mailbox whose secret cannot be had stops nothing: it is blind, and says why.
 async fn eyes<'a>(
     site: &Site,
+    senders: &[Sender],
     mailboxes: impl Iterator<Item = &'a Mailbox>,
     patience: Patience,
     doors: &mut Doors<'_>,
@@ -168,6 +178,7 @@ async fn eyes<'a>(
 ) -> Vec<Box<dyn Watcher>> {
     let of_sender: BTreeSet<&MailboxName> = site.senders.iter().filter_map(|sender| sender.mailbox.as_ref()).collect();
     let mut watched = Vec::new();
+    let mut traces: Vec<(&TraceAccess, Vec<MailboxName>)> = Vec::new();
     let mut watchers: Vec<Box<dyn Watcher>> = Vec::new();
     for mailbox in mailboxes {
         let of_sender = of_sender.contains(&mailbox.name);
@@ -185,6 +196,16 @@ async fn eyes<'a>(
                 Ok(graph) => watchers.push(Box::new(GraphWatcher::new(graph, mailbox.clone(), access.clone(), of_sender))),
                 Err(trouble) => drop(unwatched.insert(mailbox.name.clone(), trouble)),
             },
+            MailboxAccess::Trace(access) => match traces.iter_mut().find(|(known, _)| *known == access) {
+                Some((_, names)) => names.push(mailbox.name.clone()),
+                None => traces.push((access, vec![mailbox.name.clone()])),
+            },
+        }
+    }
+    for (access, names) in traces {
+        match doors.tenants.graph(&access.tenant).await {
+            Ok(graph) => watchers.push(Box::new(TraceWatcher::new(graph, senders, access, names))),
+            Err(trouble) => unwatched.extend(names.into_iter().map(|name| (name, trouble.clone()))),
         }
     }
     let imap = imap::watchers(watched, patience, Budget::default);

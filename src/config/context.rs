@@ -10,8 +10,6 @@ use std::path::{Path, PathBuf};
 
 /// Said of the mailboxes of groups.
 pub(super) const GROUPS: &str = "not yet built: mailboxes of groups (`group`) come in a later version";
-/// Said of all that only the message trace could tell.
-pub(super) const TRACE: &str = "not yet built: the message trace (`trace`) comes in a later version";
 
 /// The file that is being read.
 pub(super) struct Context<'a> {
@@ -44,7 +42,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Notes something that the structure knows and this version cannot do: [`GROUPS`] or [`TRACE`].
+    /// Notes something that the structure knows and this version cannot do: [`GROUPS`].
     pub(super) fn not_yet_built(&mut self, span: &Span, what: &'static str) {
         self.mistakes.note(span.clone(), what);
     }
