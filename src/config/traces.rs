@@ -45,7 +45,7 @@ impl Read for TraceChoice {
 
 impl JsonSchema for TraceChoice {
     fn schema_name() -> Cow<'static, str> {
-        "Trace".into()
+        "TraceChoice".into()
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {

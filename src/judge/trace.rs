@@ -116,6 +116,17 @@ impl Ledger {
         })
     }
 
+    /// The address in a row that belongs to no member we know, where this member's own address is not known: it may be that.
+    pub(super) fn stranger_in_trace(&self, index: usize, meant: Option<&MailboxName>) -> Option<&str> {
+        let recipient = self.plan().recipient(self.probe(index));
+        let is_known = meant.is_none_or(|mailbox| self.plan().addresses.values().any(|owner| owner == mailbox));
+        let is_stranger = |row: &&TraceRow| {
+            !row.recipient.eq_ignore_ascii_case(&recipient.address) && self.member_called(recipient, &row.recipient).is_none()
+        };
+        let stranger = self.record(index).traced.iter().find(is_stranger)?;
+        (recipient.group && !is_known).then_some(stranger.recipient.as_str())
+    }
+
     /// Whether it was past the deadline when the trace first showed the delivery: when it was delivered, only another machine's clock knows.
     pub(super) fn is_shown_late(&self, index: usize, meant: Option<&MailboxName>) -> bool {
         let deadline = self.deadline(index);

@@ -166,6 +166,12 @@ impl Ledger {
                 held.mailbox()
             ));
         }
+        if let Some(stranger) = self.stranger_in_trace(index, meant) {
+            return Some(format!(
+                "no copy was found, but the message trace has a row for {stranger:?}, which may be this member: the site does not say which \
+                 address it has"
+            ));
+        }
         let stranger = self.stranger_that_failed(index)?;
         Some(format!(
             "no copy was found, but a bounce names {stranger:?}, which may be this member: no mailbox of the site is known by that address"
