@@ -43,6 +43,8 @@ pub struct Config {
     pub filters_internal: bool,
     /// Whether `sendMail` gives each message a Message-ID of its own, as the service may.
     pub replaces_message_id: bool,
+    /// Whether SMTP AUTH is switched on.
+    pub smtp_auth: bool,
     /// What clients must keep to.
     pub limits: Limits,
     /// How many requests are remembered.
@@ -69,6 +71,7 @@ impl Config {
             latency: Duration::ZERO,
             filters_internal: false,
             replaces_message_id: false,
+            smtp_auth: true,
             limits: Limits::default(),
             records: 200_000,
         }
@@ -90,6 +93,9 @@ pub struct App {
     pub federation: Option<Federation>,
     /// The application permissions consented, `Mail.ReadBasic.All` and so on; with device code the delegated ones.
     pub roles: BTreeSet<String>,
+    /// The mailboxes of the post office to which its service principal in Exchange Online has Full Access and for which it may send, by IMAP and
+    /// SMTP; `None` if it is not registered there.
+    pub full_access: Option<BTreeSet<String>>,
     /// Whether the service principal is disabled.
     pub disabled: bool,
     /// Whether public client flows are allowed (device code).
@@ -121,6 +127,9 @@ pub const ALL_ROLES: [&str; 10] = [
     "ExchangeMessageTrace.Read.All",
     "Application.Read.All",
 ];
+
+/// The application permissions by which mail is read and sent with IMAP and SMTP. They stand in tokens for Exchange only.
+pub const EXCHANGE_ROLES: [&str; 2] = ["IMAP.AccessAsApp", "SMTP.SendAsApp"];
 
 impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
