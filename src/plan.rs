@@ -427,9 +427,8 @@ fn addresses(site: &Site) -> BTreeMap<String, MailboxName> {
         let user = match &mailbox.access {
             // A master user signs in as `MAILBOX*MASTER`.
             MailboxAccess::Imap(imap) if imap.root.is_none() => imap.sign_in.user().split('*').next().unwrap_or_default(),
-            MailboxAccess::Imap(_) => "",
+            MailboxAccess::Imap(_) | MailboxAccess::Trace(_) => "",
             MailboxAccess::Graph(graph) => &graph.user,
-            MailboxAccess::Trace(_) => "",
         };
         if user.contains('@') {
             addresses.insert(user.to_lowercase(), mailbox.name.clone());

@@ -7,7 +7,7 @@
 
 use mailflow::{
     clock::Clock,
-    model::{Basis, Flag, Judged, JudgedProbe, Outcome, Verdict},
+    model::{Basis, Judged, JudgedProbe, Outcome, Verdict},
     postoffice::{
         PostOffice, Settings,
         tenant::{App, Config, Trace},

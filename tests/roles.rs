@@ -40,6 +40,7 @@ fn probe(recipient: &str, verdict: Verdict, outcome: Outcome) -> JudgedProbe {
         sightings: Vec::new(),
         attempts: Vec::new(),
         dsn: None,
+        trace: Vec::new(),
         members: Vec::new(),
         hops: Vec::new(),
         path: None,

@@ -153,12 +153,12 @@ impl Ledger {
         let meant = &self.plan().recipient(self.probe(index)).meant;
         let meant = meant.iter().map(Some).chain(meant.is_empty().then_some(None));
         // What a copy or a bounce has decided already, a row does not prolong.
-        let is_open = |meant: &Option<&MailboxName>| {
+        let is_open = |meant: Option<&MailboxName>| {
             let returned = meant.map_or_else(|| self.failure(index), |mailbox| self.failure_of(index, mailbox));
-            !returned.is_some_and(is_certain) && !self.best_copy(index, *meant).is_some_and(|held| self.is_present(index, held))
+            !returned.is_some_and(is_certain) && !self.best_copy(index, meant).is_some_and(|held| self.is_present(index, held))
         };
         let rows = meant
-            .filter(is_open)
+            .filter(|meant| is_open(*meant))
             .filter_map(|meant| self.decisive_row(index, meant))
             .map(|row| row.at);
         record.copies.iter().map(|held| held.news).chain(notices).chain(rows).max()

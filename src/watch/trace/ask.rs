@@ -167,7 +167,7 @@ fn question(pattern: &str, started_at: Time, now: Time) -> Request {
     listing().query("$filter", &filter).query("$top", PAGE)
 }
 
-/// A text in OData: a quote is doubled (OData 4.01, part 2, section 5.1.1.14.1).
+/// A text as a filter takes it: a quote is doubled (`OData` 4.01, part 2, section 5.1.1.14.1).
 fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
