@@ -207,8 +207,11 @@ fn stays_inside(site: &Site, route: &Route, recipient: &Recipient) -> bool {
         .rsplit_once('@')
         .is_some_and(|(_, domain)| domain.eq_ignore_ascii_case(&recipient.domain()));
     let in_tenant = |name: &MailboxName| {
-        site.mailbox(name)
-            .is_some_and(|mailbox| matches!(&mailbox.access, MailboxAccess::Graph(graph) if graph.tenant == from.tenant))
+        site.mailbox(name).is_some_and(|mailbox| match &mailbox.access {
+            MailboxAccess::Graph(graph) => graph.tenant == from.tenant,
+            MailboxAccess::Group(graph) => graph.tenant == from.tenant,
+            MailboxAccess::Imap(_) => false,
+        })
     };
     same_domain || recipient.meant.iter().any(in_tenant)
 }
@@ -374,6 +377,7 @@ fn addresses(site: &Site) -> BTreeMap<String, MailboxName> {
             MailboxAccess::Imap(imap) if imap.root.is_none() => imap.sign_in.user().split('*').next().unwrap_or_default(),
             MailboxAccess::Imap(_) => "",
             MailboxAccess::Graph(graph) => &graph.user,
+            MailboxAccess::Group(graph) => &graph.group,
         };
         if user.contains('@') {
             addresses.insert(user.to_lowercase(), mailbox.name.clone());

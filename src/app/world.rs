@@ -9,7 +9,7 @@ use crate::{
     send::{Conduct, Credentials, GraphSender, MxSender, Sender, SmtpSender, Timeouts},
     watch::{
         Watcher,
-        graph::GraphWatcher,
+        graph::{GraphWatcher, GroupWatcher},
         imap::{self, Budget, Patience, Watched},
     },
 };
@@ -225,6 +225,10 @@ async fn eyes<'a>(
                 secret: doors.secrets.of_sign_in(&imap.sign_in).await,
                 of_sender,
             }),
+            MailboxAccess::Group(access) => match doors.tenants.graph(&access.tenant).await {
+                Ok(graph) => watchers.push(Box::new(GroupWatcher::new(graph, mailbox.clone(), access.clone()))),
+                Err(trouble) => drop(unwatched.insert(mailbox.name.clone(), trouble)),
+            },
             MailboxAccess::Graph(access) => match doors.tenants.graph(&access.tenant).await {
                 Ok(graph) => watchers.push(Box::new(GraphWatcher::new(graph, mailbox.clone(), access.clone(), of_sender))),
                 Err(trouble) => drop(unwatched.insert(mailbox.name.clone(), trouble)),

@@ -76,6 +76,12 @@ impl<'a> Mailboxes<'a> {
         }
     }
 
+    /// Whether that is the mailbox of a group, which nothing that comes back can be read from.
+    pub(super) fn is_group(&self, name: &MailboxName) -> bool {
+        let mailbox = self.by_name.get(name.as_str()).and_then(|index| self.list.get(*index));
+        mailbox.is_some_and(|mailbox| matches!(mailbox.access, MailboxAccess::Group(_)))
+    }
+
     /// A mailbox that does nothing but hold mail is a quarantine, all of it.
     pub(super) fn holds_only(&mut self, name: &MailboxName) {
         if self.placement_unsaid.contains(name)
@@ -163,6 +169,7 @@ impl<'a> Mailboxes<'a> {
         let host = match &mailbox.access {
             MailboxAccess::Imap(access) => format!("{base} at {}", access.endpoint.host),
             MailboxAccess::Graph(access) => format!("{base} in {}", access.tenant),
+            MailboxAccess::Group(access) => format!("{base} in {}", access.tenant),
         };
         let numbered = (2..).map(|number| format!("{host} ({number})"));
         for name in [base, host.clone()].into_iter().chain(numbered) {
@@ -210,8 +217,7 @@ impl<'a> Mailboxes<'a> {
             (None, Some(graph)) => {
                 graph::refuse_server(context, outer);
                 if let Some(folders) = &shape.folders {
-                    let mistake = context.mistakes.note(folders.span.clone(), "`folders` means nothing for Graph");
-                    mistake.help("Graph itself knows the inbox, the junk folder and the deleted items, whatever their names");
+                    graph::refuse_folders(context, graph, &folders.span);
                 }
                 graph::mailbox(context, graph, &self.tenants, fill)?
             }

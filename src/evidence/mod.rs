@@ -22,6 +22,7 @@ mod looks;
 mod mdn;
 mod mime;
 mod notification;
+mod posts;
 mod tags;
 
 use crate::model::{Alteration, Authentication, Dsn, MailboxName, Plan, ProbeId, Survived, TagKey, Time};
@@ -29,6 +30,8 @@ use crate::scrub::Scrubber;
 use mime::{Entity, Header};
 use std::{collections::HashSet, sync::Arc};
 use tags::Tags;
+
+pub use posts::{Post, PostCopy};
 
 /// How many messages inside each other are looked into.
 const DEEPEST_WRAPPER: usize = 4;

@@ -1,6 +1,6 @@
 //! Mailboxes: where mailflow can look, and what the places in them mean.
 
-use super::{Endpoint, GraphAccess, Place, SecretSource};
+use super::{Endpoint, GraphAccess, GroupAccess, Place, SecretSource};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, sync::Arc};
@@ -53,6 +53,8 @@ pub enum MailboxAccess {
     Imap(ImapAccess),
     /// Microsoft Graph.
     Graph(GraphAccess),
+    /// Microsoft Graph, the mailbox of a group.
+    Group(GroupAccess),
 }
 
 /// An IMAP server and the login to it.

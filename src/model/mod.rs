@@ -33,6 +33,6 @@ pub use scenario::{Case, Limits, RecipientFilter, Scenario};
 pub use secret::SecretSource;
 pub use site::{Place, Sender, Site};
 pub use tag::{KEY_LENGTH, ProbeId, RunId, TAG_LENGTH, Tag, TagKey};
-pub use tenant::{GraphAccess, Proof, Tenant, TenantCloud};
+pub use tenant::{GraphAccess, GroupAccess, Proof, Tenant, TenantCloud};
 pub use time::Time;
 pub use verdict::{Flag, Outcome, Verdict};

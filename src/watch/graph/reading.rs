@@ -13,7 +13,7 @@ use crate::{
     clock::Clock,
     evidence::{Finding, Recognizer, Spot},
     microsoft::{Answer, Error, Kind, Malformed},
-    model::{Copy, CopyId, Event, Mailbox, Placement, ProbeId, Survived, Time, What},
+    model::{AlterationKind, Copy, CopyId, Event, Mailbox, Placement, ProbeId, Survived, Time, What},
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -23,6 +23,14 @@ use tokio::{sync::mpsc, time::Instant};
 
 /// So many messages are fetched in one batch: each is held in memory whole.
 const PORTION: usize = 6;
+/// What is unseen of a message of which only our field was seen.
+const EVERYTHING: [AlterationKind; 5] = [
+    AlterationKind::Subject,
+    AlterationKind::Body,
+    AlterationKind::Links,
+    AlterationKind::Attachments,
+    AlterationKind::Headers,
+];
 
 /// Tells what happens in one mailbox.
 pub(super) struct Reader {
@@ -170,6 +178,7 @@ impl Reader {
         until: Instant,
     ) -> Result<(), Fault> {
         let name = self.mailbox.name.clone();
+        let mut unseen = Vec::new();
         let findings = match answer {
             Ok(answer) => {
                 // Its header held our tag a moment ago: exchanged, it must not be called lost.
@@ -181,11 +190,11 @@ impl Reader {
                 self.recognizer.read(&answer.body, &name, wanted.interval.at)
             }
             // Our field alone proves the copy; what became of the rest, nobody can say.
-            Err(error) if wanted.probe.is_some() && is_of_the_message(&error) => wanted
-                .probe
-                .map(|probe| bare(probe, wanted.header.as_deref()))
-                .into_iter()
-                .collect(),
+            Err(error) if wanted.probe.is_some() && is_of_the_message(&error) => {
+                unseen = EVERYTHING.to_vec();
+                let bare = wanted.probe.map(|probe| bare(probe, wanted.header.as_deref()));
+                bare.into_iter().collect()
+            }
             Err(error) if is_gone(&error) => {
                 state.forget(id);
                 return Ok(());
@@ -216,6 +225,7 @@ impl Reader {
                         internal_date: wanted.received,
                         survived,
                         alterations,
+                        unseen: unseen.clone(),
                         authentication,
                         header,
                     };

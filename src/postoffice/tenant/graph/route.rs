@@ -119,6 +119,8 @@ pub enum Op {
 pub enum Area {
     /// Exchange: a user's mailbox.
     Mailbox,
+    /// Exchange: a group's mailbox.
+    Group,
     /// The message trace.
     Trace,
     /// The directory, at a cost in resource units.
@@ -169,11 +171,8 @@ impl Op {
             | Self::Groups
             | Self::Group
             | Self::ServicePrincipals
-            | Self::Organization
-            | Self::Threads
-            | Self::Thread { .. }
-            | Self::Posts { .. }
-            | Self::DeleteThread { .. } => Area::Directory(1),
+            | Self::Organization => Area::Directory(1),
+            Self::Threads | Self::Thread { .. } | Self::Posts { .. } | Self::DeleteThread { .. } => Area::Group,
             _ => Area::Mailbox,
         }
     }
