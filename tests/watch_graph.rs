@@ -15,6 +15,7 @@ mod watch;
 mod watch_graph {
     pub mod asked;
     pub mod blind;
+    pub mod group;
     pub mod hostile;
     pub mod moves;
     pub mod places;

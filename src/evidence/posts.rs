@@ -70,18 +70,15 @@ impl Recognizer {
             unseen.extend([AlterationKind::Body, AlterationKind::Links]);
         }
         let mut altered = Vec::new();
-        match (self.originals)(probe) {
-            Some(original) => {
-                let original = Entity::parse(&original);
-                let topic = has_own_topic.then_some(post.topic);
-                altered = alterations::compare_shown(&original, topic, arrived.as_ref());
-                match attachments::removed(&original) {
-                    Some(removed) if !post.attachments => altered.push(removed),
-                    None if !post.attachments => {}
-                    _ => unseen.push(AlterationKind::Attachments),
-                }
+        if let Some(original) = (self.originals)(probe) {
+            let original = Entity::parse(&original);
+            let topic = has_own_topic.then_some(post.topic);
+            altered = alterations::compare_shown(&original, topic, arrived.as_ref());
+            match attachments::removed(&original) {
+                Some(removed) if !post.attachments => altered.push(removed),
+                None if !post.attachments => {}
+                _ => unseen.push(AlterationKind::Attachments),
             }
-            None => unseen.push(AlterationKind::Attachments),
         }
         for words in altered.iter_mut().flat_map(|one| [&mut one.sent, &mut one.arrived]) {
             *words = self.scrubber.scrub(words);

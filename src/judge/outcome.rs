@@ -13,7 +13,11 @@ impl Ledger {
         if as_expected && judged.requirements.iter().all(|requirement| requirement.holds) {
             return Outcome::Passed;
         }
-        let only_unseen = as_expected && judged.requirements.iter().all(|requirement| requirement.holds || requirement.unseen);
+        let only_unseen = as_expected
+            && judged
+                .requirements
+                .iter()
+                .all(|requirement| requirement.holds || requirement.unseen);
         if only_unseen || !judged.verdict.is_proven() {
             return Outcome::Unknown;
         }

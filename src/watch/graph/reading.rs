@@ -7,19 +7,19 @@ use super::{
     ask::{self, Ask, Item},
     fault::Fault,
     folders::Folders,
+    sight::Voice,
     state::{Lying, State, Wanted},
 };
 use crate::{
-    clock::Clock,
     evidence::{Finding, Recognizer, Spot},
     microsoft::{Answer, Error, Kind, Malformed},
-    model::{AlterationKind, Copy, CopyId, Event, Mailbox, Placement, ProbeId, Survived, Time, What},
+    model::{AlterationKind, Copy, CopyId, Mailbox, Placement, ProbeId, Survived, Time, What},
 };
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
 };
-use tokio::{sync::mpsc, time::Instant};
+use tokio::time::Instant;
 
 /// So many messages are fetched in one batch: each is held in memory whole.
 const PORTION: usize = 6;
@@ -37,23 +37,13 @@ pub(super) struct Reader {
     pub(super) ask: Ask,
     pub(super) mailbox: Mailbox,
     pub(super) of_sender: bool,
-    pub(super) clock: Clock,
+    pub(super) voice: Voice,
     pub(super) recognizer: Arc<Recognizer>,
-    pub(super) events: mpsc::Sender<Event>,
     /// How often each message was told to lie in each folder: one that comes back is a new copy there.
     pub(super) stays: HashMap<(String, String), u32>,
 }
 
 impl Reader {
-    /// Says that something happened.
-    pub(super) async fn tell(&self, what: What) -> Result<(), Fault> {
-        let event = Event {
-            at: self.clock.now(),
-            what,
-        };
-        self.events.send(event).await.map_err(|_| Fault::Unheard)
-    }
-
     /// Reads what must be read, and asks after what may have moved. What cannot be done now stays to be done.
     pub(super) async fn settle(&mut self, folders: &mut Folders, state: &mut State, until: Instant) -> Result<(), Fault> {
         self.read_wanted(folders, state, until).await?;
@@ -66,9 +56,9 @@ impl Reader {
             return Ok(());
         }
         let requests: Vec<_> = doubts.iter().map(|(id, _)| self.ask.place(id)).collect();
-        let sent = self.clock.now();
+        let sent = self.voice.clock.now();
         let answers = self.ask.graph.batch(&requests, until).await;
-        let read = self.clock.now();
+        let read = self.voice.clock.now();
         for ((id, noticed), answer) in doubts.into_iter().zip(answers) {
             let folder = folder_of(answer)?;
             if let Some(folder) = &folder {
@@ -108,7 +98,7 @@ impl Reader {
                     last_present: lying.present,
                     noticed,
                 };
-                self.tell(what).await?;
+                self.voice.tell(what).await?;
             }
         }
         Ok(())
@@ -134,7 +124,7 @@ impl Reader {
             copy.placement = placement;
             (copy.after, copy.at) = (after, at);
             let copy = Box::new(copy.clone());
-            self.tell(What::Seen { probe: *probe, copy }).await?;
+            self.voice.tell(What::Seen { probe: *probe, copy }).await?;
         }
         lying.told = true;
         Ok(())
@@ -231,10 +221,10 @@ impl Reader {
                     };
                     copies.push((probe, copy));
                 }
-                Finding::Dsn { probe, dsn } => self.tell(What::Returned { probe, dsn: Box::new(dsn) }).await?,
+                Finding::Dsn { probe, dsn } => self.voice.tell(What::Returned { probe, dsn: Box::new(dsn) }).await?,
                 Finding::Answer { probe, automatic } => {
                     let mailbox = name.clone();
-                    self.tell(What::Answered { probe, automatic, mailbox }).await?;
+                    self.voice.tell(What::Answered { probe, automatic, mailbox }).await?;
                 }
             }
         }

@@ -167,11 +167,7 @@ impl Op {
             Self::Traces | Self::TraceDetails { .. } => Area::Trace,
             Self::Users => Area::Directory(2),
             Self::Members => Area::Directory(3),
-            Self::User
-            | Self::Groups
-            | Self::Group
-            | Self::ServicePrincipals
-            | Self::Organization => Area::Directory(1),
+            Self::User | Self::Groups | Self::Group | Self::ServicePrincipals | Self::Organization => Area::Directory(1),
             Self::Threads | Self::Thread { .. } | Self::Posts { .. } | Self::DeleteThread { .. } => Area::Group,
             _ => Area::Mailbox,
         }
