@@ -1,6 +1,7 @@
 //! The mailbox of a group: threads and posts, what is asked of them, and what is said where they cannot be had.
 
 use super::world::{SECRET, World, address, group};
+use crate::contract::at_hand;
 use mailflow::model::{AlterationKind, FolderMark, Placement, Survived, What};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -140,6 +141,11 @@ async fn of_foreign_threads_nothing_but_id_topic_and_time_is_asked_for() {
         } else {
             assert!(path.ends_with("/threads"), "{path}");
             assert_eq!(select, "id,topic,lastDeliveredDateTime");
+        }
+    }
+    if let Some(contract) = at_hand() {
+        for asked in world.tenant.requests() {
+            assert_eq!(contract.recorded(&asked), Vec::<String>::new(), "{asked:?}");
         }
     }
     assert_eq!(read.len(), 1, "the posts of one thread, {ours:?}: {read:?}");

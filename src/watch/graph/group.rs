@@ -128,7 +128,8 @@ impl Sight for Eyes {
         let sent = self.voice.clock.now();
         let whole = depth != Depth::Quick;
         let listed = self.ask.threads(id, self.state.since(), whole, until).await?;
-        self.state.take(&listed, sent, &self.recognizer);
+        let recognizer = &self.recognizer;
+        self.state.take(&listed, sent, |topic| recognizer.in_topic(topic).is_some());
         if depth == Depth::Complete {
             self.state.doubt_everything();
         }

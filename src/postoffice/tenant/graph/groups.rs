@@ -130,7 +130,7 @@ impl Begun {
     }
 
     /// A page of a list that has `count` in all.
-    fn listed(&self, what: &str, page: Vec<Value>, (skip, top): (usize, usize), count: usize) -> Answer {
+    fn listed(&self, what: &str, page: &[Value], (skip, top): (usize, usize), count: usize) -> Answer {
         let mut reply = json!({ "@odata.context": self.context(what), "value": page });
         let next = skip.saturating_add(top);
         if next < count {
@@ -149,7 +149,7 @@ impl Begun {
         let shown = all.iter().skip(skip).take(top);
         let shown: Vec<Value> = shown.map(|found| picked(thread(found), select.as_deref())).collect();
         let id = self.route.whom.as_deref().unwrap_or_default();
-        Ok(self.listed(&format!("groups('{id}')/threads"), shown, page, all.len()))
+        Ok(self.listed(&format!("groups('{id}')/threads"), &shown, page, all.len()))
     }
 
     /// One thread.
@@ -186,7 +186,7 @@ impl Begun {
         self.with_thread(id, |thread| {
             let shown = thread.posts.iter().skip(skip).take(top);
             let shown: Vec<Value> = shown.map(|found| picked(post(found, text), select.as_deref())).collect();
-            self.listed("posts", shown, page, thread.posts.len())
+            self.listed("posts", &shown, page, thread.posts.len())
         })
     }
 }

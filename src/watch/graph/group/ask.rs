@@ -12,6 +12,7 @@ use crate::{
     microsoft::{Answer, Error, Graph, Kind, Malformed, Request, Toll},
     model::Time,
 };
+use chrono::DateTime;
 use serde::Deserialize;
 use tokio::time::Instant;
 
@@ -20,6 +21,9 @@ const OF_EXCHANGE: &str = "id,allowExternalSenders,autoSubscribeNewMembers";
 const OF_THREADS: &str = "id,topic,lastDeliveredDateTime";
 const OF_POSTS: &str = "id,receivedDateTime,from,sender,hasAttachments,body";
 const OF_BARE_POSTS: &str = "id,receivedDateTime,from,sender,hasAttachments";
+/// So many threads are asked for at a quick look, and on a page of the whole list.
+const FEW: usize = 50;
+const MANY: usize = 200;
 /// No list of threads has more pages.
 const MOST_PAGES: u32 = 100;
 /// A probe is smaller by far; where posts are larger, they are told by topic and author alone.
@@ -42,8 +46,8 @@ pub(super) struct Group {
     pub(super) display_name: Option<String>,
     mail_enabled: Option<bool>,
     security_enabled: Option<bool>,
-    #[serde(default)]
-    group_types: Vec<String>,
+    #[serde(default, rename = "groupTypes")]
+    kinds: Vec<String>,
 }
 
 /// What Exchange knows of a group.
@@ -67,8 +71,10 @@ pub(super) struct Thread {
 #[derive(Debug, Default)]
 pub(super) struct Listed {
     pub(super) threads: Vec<Thread>,
-    /// Whether a thread with a post that is new since the last look cannot be missing.
-    pub(super) shows_news: bool,
+    /// When the last post of the newest thread came.
+    pub(super) newest: Option<Time>,
+    /// No thread with a post that came after this can be missing; `None` if any can.
+    pub(super) back_to: Option<Time>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -151,7 +157,7 @@ impl Shown<'_> {
 impl Group {
     /// Refuses what has no mailbox.
     fn with_mailbox(self, named: &str) -> Result<Self, Fault> {
-        if self.group_types.iter().any(|kind| kind.eq_ignore_ascii_case("Unified")) {
+        if self.kinds.iter().any(|kind| kind.eq_ignore_ascii_case("Unified")) {
             return Ok(self);
         }
         let security = self.security_enabled == Some(true);
@@ -218,32 +224,34 @@ impl Ask {
     pub(super) async fn threads(&self, id: &str, since: Time, whole: bool, until: Instant) -> Result<Listed, Fault> {
         let request = Request::get(&["groups", id, "threads"], self.toll())
             .query("$select", OF_THREADS)
-            .query("$top", if whole { "200" } else { "50" });
+            .query("$top", &if whole { MANY } else { FEW }.to_string());
         let mut pages = self.graph.pages::<Thread>(request, MOST_PAGES);
         let mut listed = Listed::default();
         let mut in_order = true;
         let mut last: Option<Time> = None;
-        loop {
-            let page = pages.next(until).await.map_err(|error| Fault::Needing(Needs::Threads, error))?;
-            let Some(page) = page else {
-                listed.shows_news = true;
-                return Ok(listed);
-            };
+        let mut pages_read = 0;
+        while let Some(page) = pages.next(until).await.map_err(|error| Fault::Needing(Needs::Threads, error))? {
+            pages_read += 1;
+            // One page will do, unless it is so short that the list may end with it.
+            let enough = !whole && (page.items.len() >= FEW || pages_read > 1);
             for thread in page.items {
                 let delivered = thread.delivered();
                 in_order &= delivered.is_some() && last.is_none_or(|last| delivered <= Some(last));
                 last = delivered.or(last);
+                listed.newest = listed.newest.max(delivered);
                 // A name that cannot stand in a path cannot be asked after.
                 if delivered.is_none_or(|delivered| delivered >= since) && !matches!(thread.id.as_str(), "" | "." | "..") {
                     listed.threads.push(thread);
                 }
             }
             let reached = in_order && last.is_some_and(|last| last < since);
-            if reached || !whole {
-                listed.shows_news = in_order;
+            if reached || enough {
+                listed.back_to = last.filter(|_| in_order);
                 return Ok(listed);
             }
         }
+        listed.back_to = Some(DateTime::UNIX_EPOCH);
+        Ok(listed)
     }
 
     /// The posts of a thread.
@@ -306,5 +314,5 @@ impl Ask {
 }
 
 fn time(text: Option<&str>) -> Option<Time> {
-    chrono::DateTime::parse_from_rfc3339(text?).ok().map(|time| time.to_utc())
+    DateTime::parse_from_rfc3339(text?).ok().map(|time| time.to_utc())
 }

@@ -4,10 +4,7 @@
 //! It cannot see a post that came and went between two looks.
 
 use super::ask::Listed;
-use crate::{
-    evidence::Recognizer,
-    model::{CopyId, ProbeId, Time},
-};
+use crate::model::{CopyId, ProbeId, Time};
 use chrono::TimeDelta;
 use std::collections::BTreeMap;
 
@@ -48,6 +45,8 @@ pub(super) struct State {
     peek: bool,
     /// When the last list was sent that would have shown a thread with a new post.
     listed: Time,
+    /// When the newest post came that any list has shown.
+    newest: Option<Time>,
     followed: BTreeMap<String, Followed>,
     /// Copies, by post.
     copies: BTreeMap<String, Arrival>,
@@ -60,6 +59,7 @@ impl State {
             started_at,
             peek,
             listed: started_at,
+            newest: None,
             followed: BTreeMap::new(),
             copies: BTreeMap::new(),
         }
@@ -76,7 +76,7 @@ impl State {
     }
 
     /// Takes in a list of threads that was asked for at `sent`.
-    pub(super) fn take(&mut self, list: &Listed, sent: Time, recognizer: &Recognizer) {
+    pub(super) fn take(&mut self, list: &Listed, sent: Time, is_ours: impl Fn(&str) -> bool) {
         for thread in &list.threads {
             let delivered = thread.delivered();
             if let Some(followed) = self.followed.get_mut(&thread.id) {
@@ -89,7 +89,7 @@ impl State {
                 }
                 continue;
             }
-            let topic = thread.topic.as_ref().filter(|topic| recognizer.in_topic(topic).is_some());
+            let topic = thread.topic.as_ref().filter(|topic| is_ours(topic));
             if topic.is_some() || self.peek {
                 let followed = Followed {
                     topic: topic.cloned(),
@@ -102,9 +102,14 @@ impl State {
                 self.followed.insert(thread.id.clone(), followed);
             }
         }
-        if list.shows_news {
+        // By the service's own clock: what came since the last list is newer than the newest in that.
+        if list
+            .back_to
+            .is_some_and(|back_to| Some(back_to) < self.newest || back_to <= self.since())
+        {
             self.listed = sent;
         }
+        self.newest = self.newest.max(list.newest);
     }
 
     /// Every thread that is ours, or holds a copy, is read again.
@@ -178,5 +183,107 @@ impl State {
     /// A copy went.
     pub(super) fn forget(&mut self, post: &str) -> Option<Arrival> {
         self.copies.remove(post)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn time(second: u32) -> Time {
+        format!("2026-11-23T09:00:{second:02}Z").parse().unwrap()
+    }
+
+    /// A list of threads: id, topic and the second of the last post, back to that second.
+    fn list(threads: &[(&str, &str, u32)], back_to: Option<u32>) -> Listed {
+        let thread = |(id, topic, second): &(&str, &str, u32)| {
+            let thread = json!({ "id": id, "topic": topic, "lastDeliveredDateTime": time(*second).to_rfc3339() });
+            serde_json::from_value(thread).unwrap()
+        };
+        Listed {
+            threads: threads.iter().map(thread).collect(),
+            newest: threads.iter().map(|(_, _, second)| time(*second)).max(),
+            back_to: back_to.map(time),
+        }
+    }
+
+    fn take(state: &mut State, threads: &[(&str, &str, u32)], back_to: Option<u32>, sent: u32) {
+        state.take(&list(threads, back_to), time(sent), |topic| topic == "ours");
+    }
+
+    fn whole(state: &mut State, threads: &[(&str, &str, u32)], sent: u32) {
+        let mut listed = list(threads, None);
+        listed.back_to = Some(chrono::DateTime::UNIX_EPOCH);
+        state.take(&listed, time(sent), |topic| topic == "ours");
+    }
+
+    #[test]
+    fn a_new_thread_was_missed_by_the_last_list_that_would_have_shown_it() {
+        let mut state = State::new(time(0), false);
+        whole(&mut state, &[("f", "theirs", 1)], 10);
+        assert!(state.due().is_empty() && state.followed.is_empty(), "nothing of it is kept");
+        take(&mut state, &[("g", "theirs", 13), ("h", "theirs", 12)], Some(12), 20);
+        take(&mut state, &[("a", "ours", 19)], Some(19), 30);
+        assert_eq!(
+            state.missed("a"),
+            time(10),
+            "the list of 20 reached back to 12 only, and there was news between 1 and that"
+        );
+        take(&mut state, &[("b", "ours", 29), ("a", "ours", 18)], Some(18), 40);
+        assert_eq!(state.missed("b"), time(10), "that of 30 did not reach back far enough either");
+        take(&mut state, &[("c", "ours", 39)], Some(39), 50);
+        assert_eq!(state.missed("c"), time(40), "that of 40 reached back beyond what was known");
+        take(&mut state, &[("d", "ours", 49)], None, 60);
+        assert_eq!(state.missed("d"), time(40), "an order that cannot be relied on proves nothing");
+    }
+
+    #[test]
+    fn a_thread_is_read_twice_after_each_change() {
+        let mut state = State::new(time(0), false);
+        whole(&mut state, &[("a", "ours", 5)], 10);
+        for sent in [11, 12] {
+            assert_eq!(state.due(), ["a"]);
+            state.was_read("a", time(sent), false);
+        }
+        assert!(state.due().is_empty());
+        assert_eq!(state.missed("a"), time(12), "nothing has changed since it was read");
+        whole(&mut state, &[("a", "ours", 5)], 20);
+        assert!(state.due().is_empty());
+        whole(&mut state, &[("a", "ours", 25)], 30);
+        assert_eq!(
+            (state.due().len(), state.missed("a")),
+            (1, time(20)),
+            "the list of 20 showed it unchanged"
+        );
+        whole(&mut state, &[("a", "ours", 25)], 31);
+        assert_eq!(state.missed("a"), time(20), "what changed it was not read yet");
+        state.was_read("a", time(32), false);
+        whole(&mut state, &[("a", "ours", 25)], 33);
+        assert_eq!(
+            (state.due().len(), state.missed("a")),
+            (1, time(32)),
+            "one more within the same second shows at the next read"
+        );
+        state.was_read("a", time(34), false);
+        state.doubt_everything();
+        assert_eq!(state.due(), ["a"]);
+        state.was_read("a", time(35), true);
+        assert!(state.followed.is_empty());
+    }
+
+    #[test]
+    fn foreign_threads_are_followed_only_for_peeking_and_then_only_what_is_new() {
+        let mut state = State::new(time(0), true);
+        whole(&mut state, &[("f", "theirs", 5), ("a", "ours", 6)], 10);
+        state.forget_what_is_old();
+        assert_eq!((state.due(), state.topic("f")), (vec!["a".to_owned()], String::new()));
+        whole(&mut state, &[("f", "theirs", 15)], 20);
+        state.was_read("a", time(21), true);
+        assert_eq!(state.due(), ["f"]);
+        state.was_read("f", time(22), false);
+        state.was_read("f", time(23), false);
+        state.doubt_everything();
+        assert!(state.due().is_empty(), "nothing of ours is in it");
     }
 }
