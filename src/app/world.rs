@@ -5,12 +5,13 @@ use crate::scrub::Scrubber;
 use crate::{
     clock::Clock,
     config::secrets,
-    model::{Mailbox, MailboxAccess, MailboxName, Plan, Route, RouteKind, SecretSource, SignIn, Site},
-    send::{Conduct, Credentials, GraphSender, MxSender, Sender, SmtpSender, Timeouts},
+    model::{Mailbox, MailboxAccess, MailboxName, Plan, Route, RouteKind, SecretSource, Sender, SignIn, Site, TraceAccess},
+    send::{self, Conduct, Credentials, GraphSender, MxSender, SmtpSender, Timeouts},
     watch::{
         Watcher,
         graph::{GraphWatcher, GroupWatcher},
         imap::{self, Budget, Patience, Watched},
+        trace::TraceWatcher,
     },
 };
 use secrecy::SecretString;
@@ -25,7 +26,7 @@ use std::{
 #[derive(Default)]
 pub(super) struct World {
     /// One for each route, by name.
-    pub senders: HashMap<String, Arc<dyn Sender>>,
+    pub senders: HashMap<String, Arc<dyn send::Sender>>,
     /// Routes by which nothing can be sent, with the reason.
     pub unsendable: BTreeMap<String, String>,
     /// Together they cover the mailboxes.
@@ -69,7 +70,7 @@ impl World {
             }
         }
         let patience = Patience::default().at_most(longest_wait(plan));
-        let watchers = eyes(site, wanted.into_iter(), patience, &mut doors, &mut unwatched).await;
+        let watchers = eyes(site, &plan.senders, wanted.into_iter(), patience, &mut doors, &mut unwatched).await;
         Self {
             watchers,
             unwatched,
@@ -82,7 +83,15 @@ impl World {
     pub async fn to_check(site: &Site, clock: Clock) -> Self {
         let doors = &mut Doors::of(site, clock);
         let mut world = senders(site.routes.iter(), (clock, Timeouts::default()), doors).await;
-        world.watchers = eyes(site, site.mailboxes.iter(), Patience::default(), doors, &mut world.unwatched).await;
+        world.watchers = eyes(
+            site,
+            &site.senders,
+            site.mailboxes.iter(),
+            Patience::default(),
+            doors,
+            &mut world.unwatched,
+        )
+        .await;
         world
     }
 }
@@ -173,7 +182,7 @@ async fn senders(routes: impl Iterator<Item = &Route>, (clock, timeouts): (Clock
     world
 }
 
-async fn sender(route: &Route, conduct: &Conduct, doors: &mut Doors<'_>) -> Result<Arc<dyn Sender>, String> {
+async fn sender(route: &Route, conduct: &Conduct, doors: &mut Doors<'_>) -> Result<Arc<dyn send::Sender>, String> {
     match &route.kind {
         RouteKind::Smtp(smtp) => {
             let credentials = match &smtp.sign_in {
@@ -208,6 +217,7 @@ async fn credentials(sign_in: &SignIn, secrets: &mut Secrets) -> Result<Credenti
 /// A mailbox whose secret cannot be had stops nothing: it is blind, and says why.
 async fn eyes<'a>(
     site: &Site,
+    senders: &[Sender],
     mailboxes: impl Iterator<Item = &'a Mailbox>,
     patience: Patience,
     doors: &mut Doors<'_>,
@@ -215,6 +225,7 @@ async fn eyes<'a>(
 ) -> Vec<Box<dyn Watcher>> {
     let of_sender: BTreeSet<&MailboxName> = site.senders.iter().filter_map(|sender| sender.mailbox.as_ref()).collect();
     let mut watched = Vec::new();
+    let mut traces: Vec<(&TraceAccess, Vec<MailboxName>)> = Vec::new();
     let mut watchers: Vec<Box<dyn Watcher>> = Vec::new();
     for mailbox in mailboxes {
         let of_sender = of_sender.contains(&mailbox.name);
@@ -233,6 +244,16 @@ async fn eyes<'a>(
                 Ok(graph) => watchers.push(Box::new(GraphWatcher::new(graph, mailbox.clone(), access.clone(), of_sender))),
                 Err(trouble) => drop(unwatched.insert(mailbox.name.clone(), trouble)),
             },
+            MailboxAccess::Trace(access) => match traces.iter_mut().find(|(known, _)| *known == access) {
+                Some((_, names)) => names.push(mailbox.name.clone()),
+                None => traces.push((access, vec![mailbox.name.clone()])),
+            },
+        }
+    }
+    for (access, names) in traces {
+        match doors.tenants.graph(&access.tenant).await {
+            Ok(graph) => watchers.push(Box::new(TraceWatcher::new(graph, senders, access, names))),
+            Err(trouble) => unwatched.extend(names.into_iter().map(|name| (name, trouble.clone()))),
         }
     }
     let imap = imap::watchers(watched, patience, Budget::default);

@@ -8,8 +8,6 @@ use super::{
 use crate::model::{Place, SecretSource};
 use std::path::{Path, PathBuf};
 
-/// Said of all that only the message trace could tell.
-pub(super) const TRACE: &str = "not yet built: the message trace (`trace`) comes in a later version";
 /// Said where a tenant would give the token of an SMTP or IMAP server.
 pub(super) const TENANT_TOKEN: &str = "not yet built: SMTP and IMAP with a token of a tenant (`tenant`) come in a later version";
 
@@ -44,7 +42,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Notes something that the structure knows and this version cannot do: [`TRACE`] or [`TENANT_TOKEN`].
+    /// Notes something that the structure knows and this version cannot do: [`TENANT_TOKEN`].
     pub(super) fn not_yet_built(&mut self, span: &Span, what: &'static str) {
         self.mistakes.note(span.clone(), what);
     }

@@ -25,6 +25,8 @@ mod notification;
 mod posts;
 mod tags;
 
+pub use codes::enhanced as enhanced_status;
+
 use crate::model::{Alteration, Authentication, Dsn, MailboxName, Plan, ProbeId, Survived, TagKey, Time};
 use crate::scrub::Scrubber;
 use mime::{Entity, Header};

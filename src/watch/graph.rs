@@ -30,7 +30,8 @@ use crate::{
 use ask::Ask;
 use async_trait::async_trait;
 use eyes::Eyes;
-use fault::{Fault, Needs, Reason};
+pub(super) use fault::Reason;
+use fault::{Fault, Needs};
 use reading::Reader;
 use sight::Voice;
 use std::{collections::HashMap, sync::Arc};
