@@ -210,6 +210,7 @@ fn stays_inside(site: &Site, route: &Route, recipient: &Recipient) -> bool {
         .is_some_and(|(_, domain)| domain.eq_ignore_ascii_case(&recipient.domain()));
     let in_tenant = |name: &MailboxName| match site.mailbox(name).map(|mailbox| &mailbox.access) {
         Some(MailboxAccess::Graph(graph)) => graph.tenant == from.tenant,
+        Some(MailboxAccess::Group(group)) => group.tenant == from.tenant,
         Some(MailboxAccess::Trace(trace)) => trace.tenant == from.tenant,
         Some(MailboxAccess::Imap(_)) | None => false,
     };
@@ -415,7 +416,7 @@ fn words(period: Duration) -> String {
 fn traces(site: &Site, mailboxes: &[MailboxName]) -> BTreeMap<MailboxName, Duration> {
     let trace = |name: &MailboxName| match &site.mailbox(name)?.access {
         MailboxAccess::Trace(trace) => Some((name.clone(), trace.delay)),
-        MailboxAccess::Imap(_) | MailboxAccess::Graph(_) => None,
+        MailboxAccess::Imap(_) | MailboxAccess::Graph(_) | MailboxAccess::Group(_) => None,
     };
     mailboxes.iter().filter_map(trace).collect()
 }
@@ -429,6 +430,7 @@ fn addresses(site: &Site) -> BTreeMap<String, MailboxName> {
             MailboxAccess::Imap(imap) if imap.root.is_none() => imap.sign_in.user().split('*').next().unwrap_or_default(),
             MailboxAccess::Imap(_) | MailboxAccess::Trace(_) => "",
             MailboxAccess::Graph(graph) => &graph.user,
+            MailboxAccess::Group(graph) => &graph.group,
         };
         if user.contains('@') {
             addresses.insert(user.to_lowercase(), mailbox.name.clone());

@@ -8,8 +8,8 @@
 use mailflow::{
     config::{Diagnostics, FileKind, MAX_FILE, check_scenario_on_site, load, read_scenario, read_site, schema},
     model::{
-        Case, Expectation, GraphAccess, ImapAccess, Mailbox, MailboxAccess, MailboxName, MessageKind, Placement, Proof, QuarantinePolicy,
-        RouteKind, Scenario, SecretSource, SignIn, Site, Tenant, TenantCloud, TlsMode, Verdict,
+        Case, Expectation, GraphAccess, GroupAccess, ImapAccess, Mailbox, MailboxAccess, MailboxName, MessageKind, Placement, Proof,
+        QuarantinePolicy, RouteKind, Scenario, SecretSource, SignIn, Site, Tenant, TenantCloud, TlsMode, Verdict,
     },
 };
 use std::{
@@ -366,14 +366,21 @@ fn tenants_and_their_mailboxes_are_read() {
     let graph = |tenant: &str, user: &str| [tenant.to_owned(), user.to_owned()];
     let parts = |access: &GraphAccess| [access.tenant.clone(), access.user.clone()];
     assert!(matches!(&site.routes[0].kind, RouteKind::Graph(access) if parts(access) == graph("pem", "probe@contoso.example")));
+    let group = |access: &GroupAccess| [access.tenant.clone(), format!("group {}", access.group)];
     let of = |mailbox: &Mailbox| match &mailbox.access {
         MailboxAccess::Graph(access) => (mailbox.name.to_string(), parts(access)),
+        MailboxAccess::Group(access) => (mailbox.name.to_string(), group(access)),
         MailboxAccess::Imap(_) | MailboxAccess::Trace(_) => unreachable!("there is none"),
     };
     let expected = [
         ("admins", graph("secret", "9f20aaaa-0000-4000-8000-000000000002")),
         ("held", graph("pem", "held@contoso.example")),
+        ("partners", graph("pem", "group partners@contoso.example")),
         ("dana@contoso.example", graph("pem", "dana@contoso.example")),
+        (
+            "9F20AAAA-0000-4000-8000-000000000009",
+            graph("secret", "group 9F20AAAA-0000-4000-8000-000000000009"),
+        ),
         ("Kim@contoso.example", graph("pem", "Kim@contoso.example")),
         ("dana@contoso.example in lab", graph("lab", "dana@contoso.example")),
         ("probe@contoso.example", graph("pem", "probe@contoso.example")),
@@ -382,7 +389,7 @@ fn tenants_and_their_mailboxes_are_read() {
         site.mailboxes.iter().map(of).collect::<Vec<_>>(),
         expected.map(|(name, access)| (name.to_owned(), access))
     );
-    assert_eq!(site.recipients[1].meant, site.recipients[2].meant, "two addresses of one mailbox");
+    assert_eq!(site.recipients[1].meant, site.recipients[4].meant, "two addresses of one mailbox");
 }
 
 #[test]

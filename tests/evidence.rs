@@ -5,9 +5,13 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails, and says why")]
 
 use data_encoding::BASE64;
+use mail_parser::MessageParser;
 use mailflow::{
-    evidence::{Finding, Recognizer, Spot},
-    model::{MailboxName, MessageKind, Place, Plan, Probe, ProbeId, QuarantinePolicy, Recipient, RunId, RunInfo, Sender, TagKey, Time},
+    evidence::{Finding, Post, Recognizer, Spot},
+    model::{
+        AlterationKind, MailboxName, MessageKind, Place, Plan, Probe, ProbeId, QuarantinePolicy, Recipient, RunId, RunInfo, Sender,
+        Survived, TagKey, Time,
+    },
     scrub::Scrubber,
 };
 use serde_json::{Value, json};
@@ -291,6 +295,91 @@ fn every_fixture_is_read_as_its_json_says() {
         }
     }
     assert!(failures.is_empty(), "\n{failures}");
+}
+
+/// What a post shows of the message of `probe`: its text as HTML, or as plain text.
+fn body(message: &str, is_html: bool) -> String {
+    let message = MessageParser::default().parse(message.as_bytes()).expect("a message");
+    let body = if is_html { message.body_html(0) } else { message.body_text(0) };
+    body.expect("it has a text").into_owned()
+}
+
+#[test]
+fn a_post_is_compared_in_what_it_shows_and_nothing_else_is_claimed() {
+    let recognizer = recognizer();
+    for (name, ..) in &PROBES[..4] {
+        let probe = probe_named(name);
+        let message = original(&probe).replace('\n', "\r\n");
+        let parsed = MessageParser::default().parse(message.as_bytes()).expect("a message");
+        let topic = parsed.subject().expect("it has a subject").to_owned();
+        for is_html in [true, false] {
+            let body = body(&message, is_html);
+            let whole = Post {
+                topic: &topic,
+                authors: &["Probe@sender.example"],
+                body: Some((&body, is_html)),
+                attachments: parsed.attachment_count() > 0,
+            };
+            let copy = recognizer.post(&whole).expect("it is ours");
+            assert_eq!(
+                (copy.probe, copy.alterations.as_slice()),
+                (probe.id, &[][..]),
+                "{name}, HTML: {is_html}"
+            );
+            assert_eq!(copy.survived, [Survived::Subject, Survived::Body]);
+            let attached = [AlterationKind::Headers, AlterationKind::Attachments];
+            let expected = if whole.attachments { &attached[..] } else { &attached[..1] };
+            assert_eq!(copy.unseen, expected, "{name}");
+
+            let disclaimed = format!("{body} External mail: do not click.");
+            let topic = format!("[EXT] {topic}");
+            let copy = recognizer.post(&Post {
+                topic: &topic,
+                body: Some((&disclaimed, is_html)),
+                attachments: false,
+                ..whole
+            });
+            let copy = copy.expect("it is ours");
+            let mut kinds = vec![AlterationKind::Subject, AlterationKind::Body];
+            kinds.extend(whole.attachments.then_some(AlterationKind::Attachments));
+            assert_eq!(copy.alterations.iter().map(|one| one.kind).collect::<Vec<_>>(), kinds, "{name}");
+            assert_eq!(copy.unseen, [AlterationKind::Headers], "{name}");
+        }
+    }
+}
+
+#[test]
+fn a_post_is_ours_only_by_its_author_and_a_tag_that_verifies() {
+    let recognizer = recognizer();
+    let (plain, html) = (probe_named("plain"), probe_named("html"));
+    let topic = format!("Mail-flow test [tag {}]", plain.tag);
+    let post = |authors, body| {
+        recognizer.post(&Post {
+            topic: &topic,
+            authors,
+            body,
+            attachments: false,
+        })
+    };
+    let ours: &[&str] = &["probe@sender.example"];
+    let body = format!("<p>{}</p>", html.tag);
+    let other = post(ours, Some((&body, true))).expect("another probe in the thread");
+    assert_eq!((other.probe, other.survived.as_slice()), (html.id, &[Survived::Body][..]));
+    assert!(other.unseen.contains(&AlterationKind::Subject), "the topic is not its own");
+    let bare = post(ours, None).expect("its topic tells");
+    assert_eq!((bare.probe, bare.survived.as_slice()), (plain.id, &[Survived::Subject][..]));
+    for kind in [AlterationKind::Body, AlterationKind::Links, AlterationKind::Headers] {
+        assert!(bare.unseen.contains(&kind), "{bare:?}");
+    }
+    assert_eq!(post(&["kim@fabrikam.example"], Some((&body, true))), None, "an answer");
+    assert_eq!(post(&[], Some((&body, true))), None);
+    let forged = Post {
+        topic: &topic.replace(plain.tag.as_str(), &"a".repeat(42)),
+        authors: ours,
+        body: Some(("nothing of ours", false)),
+        attachments: false,
+    };
+    assert_eq!(recognizer.post(&forged), None);
 }
 
 /// Numbers that look random and are the same in each run (xorshift).

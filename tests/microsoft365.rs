@@ -49,6 +49,8 @@ recipients:
   - {{ address: twice@tenant.example }}
   - {{ address: storm@tenant.example }}
   - {{ address: ndr-5.7.133@tenant.example }}
+  - {{ address: group@tenant.example, mailbox: {{ graph: {{ tenant: lab, group: group@tenant.example }} }} }}
+  - {{ address: group-closed@tenant.example, mailbox: {{ graph: {{ tenant: lab, group: group-closed@tenant.example }} }} }}
   - {{ address: unlicensed@tenant.example }}
   - {{ address: out-of-scope@tenant.example }}
 "#,
@@ -72,6 +74,12 @@ fn write(folder: &Path, office: &PostOffice) {
         (
             "scenario.yaml",
             "name: mixed\nexpect: inbox\nwithin: 20s\ngive_up_after: 25s\nsettle: 4s\nrecipients: { addresses: ['*'] }\n".to_owned(),
+        ),
+        (
+            "group.yaml",
+            "name: to a group\nmessages: [plain, link]\nexpect: inbox\nwithin: 20s\ngive_up_after: 25s\nsettle: 1s\n\
+             require: [subject-unchanged, body-unchanged, links-unchanged, dmarc-pass]\nrecipients: { addresses: [group@tenant.example] }\n"
+                .to_owned(),
         ),
         (
             "inside.yaml",
@@ -135,6 +143,8 @@ async fn mailboxes_of_imap_and_of_graph_are_measured_in_one_run() {
         ("twice@tenant.example", Verdict::Inbox, &[Flag::Duplicated]),
         ("storm@tenant.example", Verdict::Inbox, &[]),
         ("ndr-5.7.133@tenant.example", Verdict::Bounced, &[]),
+        ("group@tenant.example", Verdict::Inbox, &[]),
+        ("group-closed@tenant.example", Verdict::Bounced, &[]),
         ("unlicensed@tenant.example", Verdict::Bounced, &[]),
         ("out-of-scope@tenant.example", Verdict::Unknown, &[]),
     ] {
@@ -146,6 +156,9 @@ async fn mailboxes_of_imap_and_of_graph_are_measured_in_one_run() {
     }
     let junk = of(&judged, "junk-de@tenant.example");
     assert_eq!(junk.folder.as_deref(), Some("Junk-E-Mail"), "as the mailbox calls it");
+    let closed = of(&judged, "group-closed@tenant.example");
+    let dsn = closed.dsn.as_ref().and_then(|dsn| dsn.status.as_deref());
+    assert_eq!(dsn, Some("5.7.133"), "{}", closed.explanation);
     let outside = of(&judged, "out-of-scope@tenant.example");
     assert!(
         outside.explanation.contains("out-of-scope@tenant.example"),
@@ -155,6 +168,37 @@ async fn mailboxes_of_imap_and_of_graph_are_measured_in_one_run() {
     assert!(!told.contains(SECRET) && !fs::read_to_string(folder.path().join("report.json")).unwrap().contains(SECRET));
     let usage = office.tenant().unwrap().usage();
     assert_eq!(usage.violations, 0, "the limits of the service were kept: {usage:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_groups_mailbox_does_not_show_is_not_claimed() {
+    let (_office, folder) = world().await;
+    let path = folder.path().to_owned();
+    let (judged, told) = tokio::task::spawn_blocking(move || run(&path, &["run", "group.yaml"]))
+        .await
+        .unwrap();
+    assert_eq!(judged.probes.len(), 2, "{told}");
+    for probe in &judged.probes {
+        assert_eq!((probe.verdict, probe.outcome), (Verdict::Inbox, Outcome::Unknown), "{told}");
+        assert_eq!((probe.copies, probe.flags.as_slice()), (1, &[][..]), "{}", probe.explanation);
+        let requirements: Vec<(&str, bool, bool)> = probe
+            .requirements
+            .iter()
+            .map(|requirement| (requirement.name.as_str(), requirement.holds, requirement.unseen))
+            .collect();
+        let expected = [
+            ("subject-unchanged", true, false),
+            ("body-unchanged", true, false),
+            ("links-unchanged", true, false),
+            ("dmarc-pass", false, true),
+        ];
+        assert_eq!(requirements, expected, "{:?}", probe.requirements);
+        assert!(
+            probe.explanation.contains("Whether `dmarc-pass` holds cannot be told"),
+            "{}",
+            probe.explanation
+        );
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

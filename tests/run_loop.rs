@@ -94,6 +94,7 @@ impl mailflow::send::Sender for Post {
                     internal_date: None,
                     survived,
                     alterations,
+                    unseen: Vec::new(),
                     authentication,
                     header,
                 },

@@ -8,6 +8,9 @@
     reason = "a test that cannot go on fails, and says why"
 )]
 
+#[allow(dead_code, reason = "shared with the tests of the tenant, which use all of it")]
+#[path = "tenant/contract.rs"]
+mod contract;
 #[allow(dead_code, reason = "shared with the tests of the client, which use all of it")]
 #[path = "microsoft/server.rs"]
 mod server;
@@ -15,6 +18,7 @@ mod watch;
 mod watch_graph {
     pub mod asked;
     pub mod blind;
+    pub mod group;
     pub mod hostile;
     pub mod moves;
     pub mod places;

@@ -9,7 +9,7 @@ use crate::{
     send::{self, Conduct, GraphSender, MxSender, SmtpSender, Timeouts},
     watch::{
         Watcher,
-        graph::GraphWatcher,
+        graph::{GraphWatcher, GroupWatcher},
         imap::{self, Budget, Patience, Watched},
         trace::TraceWatcher,
     },
@@ -192,6 +192,10 @@ async fn eyes<'a>(
                 },
                 of_sender,
             }),
+            MailboxAccess::Group(access) => match doors.tenants.graph(&access.tenant).await {
+                Ok(graph) => watchers.push(Box::new(GroupWatcher::new(graph, mailbox.clone(), access.clone()))),
+                Err(trouble) => drop(unwatched.insert(mailbox.name.clone(), trouble)),
+            },
             MailboxAccess::Graph(access) => match doors.tenants.graph(&access.tenant).await {
                 Ok(graph) => watchers.push(Box::new(GraphWatcher::new(graph, mailbox.clone(), access.clone(), of_sender))),
                 Err(trouble) => drop(unwatched.insert(mailbox.name.clone(), trouble)),

@@ -8,9 +8,6 @@ use super::{
 use crate::model::{Place, SecretSource};
 use std::path::{Path, PathBuf};
 
-/// Said of the mailboxes of groups.
-pub(super) const GROUPS: &str = "not yet built: mailboxes of groups (`group`) come in a later version";
-
 /// The file that is being read.
 pub(super) struct Context<'a> {
     /// Its name, as the user gave it.
@@ -40,11 +37,6 @@ impl<'a> Context<'a> {
             file: self.file.clone(),
             line: self.source.line_number(span.start),
         }
-    }
-
-    /// Notes something that the structure knows and this version cannot do: [`GROUPS`].
-    pub(super) fn not_yet_built(&mut self, span: &Span, what: &'static str) {
-        self.mistakes.note(span.clone(), what);
     }
 }
 

@@ -1,28 +1,38 @@
-//! Mailboxes and routes by Microsoft Graph: whose mailbox in which tenant, and which keys of other servers mean nothing there.
+//! Mailboxes and routes by Microsoft Graph: whose mailbox in which tenant, a user's or a group's, and which keys of other servers mean nothing there.
 //!
-//! What it cannot see: whether the user exists, has a mailbox, and whether the app may touch it.
+//! What it cannot see: whether the user or group exists, has a mailbox, and whether the app may touch it.
 
 use super::{
-    context::{Context, Fill, GROUPS},
+    context::{Context, Fill},
     endpoint::{Keys, check_tenant},
     mistakes::quoted,
+    read::At,
     shapes::{GraphShape, RouteShape},
+    source::Span,
     tenants::is_guid,
     values::Address,
 };
-use crate::model::{GraphAccess, MailboxAccess};
+use crate::model::{GraphAccess, GroupAccess, MailboxAccess};
 
 /// How many requests Exchange Online takes at once for a mailbox.
 const AT_ONCE: u16 = 4;
 
-/// The way into a mailbox of a tenant, and its user.
+/// The way into a mailbox of a tenant, and whose it is.
 pub(super) fn mailbox(context: &mut Context<'_>, shape: &GraphShape, tenants: &[&str], fill: &Fill) -> Option<(MailboxAccess, String)> {
-    if let Some(group) = &shape.group {
-        context.not_yet_built(&group.span, GROUPS);
+    let Some(group) = shape.group.as_ref().filter(|_| shape.user.is_none()) else {
+        let access = access(context, shape, tenants, fill)?;
+        let user = access.user.clone();
+        return Some((MailboxAccess::Graph(access), user));
+    };
+    if let Some(tenant) = &shape.tenant {
+        check_tenant(context, tenant, tenants);
     }
-    let access = access(context, shape, tenants, fill)?;
-    let user = access.user.clone();
-    Some((MailboxAccess::Graph(access), user))
+    let group = named(context, group, "group", fill)?;
+    let access = GroupAccess {
+        tenant: shape.tenant.as_ref()?.value.clone(),
+        group: group.clone(),
+    };
+    Some((MailboxAccess::Group(access), group))
 }
 
 /// The mailbox from which a route sends.
@@ -48,17 +58,35 @@ fn access(context: &mut Context<'_>, shape: &GraphShape, tenants: &[&str], fill:
     if let Some(tenant) = &shape.tenant {
         check_tenant(context, tenant, tenants);
     }
-    let written = shape.user.as_ref()?;
-    let user = fill.text(context, written)?.value;
-    if !Address::is_valid(&user) && !is_guid(&user) {
-        let title = format!("expected a user's address or object id, found {}", quoted(written));
-        context.mistakes.note(written.span.clone(), title);
-        return None;
-    }
+    let user = named(context, shape.user.as_ref()?, "user", fill)?;
     Some(GraphAccess {
         tenant: shape.tenant.as_ref()?.value.clone(),
         user,
     })
+}
+
+/// The address or object id of a user or group.
+fn named(context: &mut Context<'_>, written: &At<String>, what: &str, fill: &Fill) -> Option<String> {
+    let named = fill.text(context, written)?.value;
+    if Address::is_valid(&named) || is_guid(&named) {
+        return Some(named);
+    }
+    let title = format!("expected a {what}'s address or object id, found {}", quoted(written));
+    context.mistakes.note(written.span.clone(), title);
+    None
+}
+
+/// Refuses names of folders: Graph tells what each is for, and a group has none.
+pub(super) fn refuse_folders(context: &mut Context<'_>, shape: &GraphShape, folders: &Span) {
+    let (title, help) = if shape.group.is_some() {
+        ("a group's mailbox has no folders", "`placement` says what all of it means")
+    } else {
+        (
+            "`folders` means nothing for Graph",
+            "Graph itself knows the inbox, the junk folder and the deleted items, whatever their names",
+        )
+    };
+    context.mistakes.note(folders.clone(), title).help(help);
 }
 
 /// Refuses what says how to reach a server: of Graph, the tenant's cloud says it.

@@ -81,6 +81,12 @@ impl<'a> Mailboxes<'a> {
         }
     }
 
+    /// Whether that is the mailbox of a group, which nothing that comes back can be read from.
+    pub(super) fn is_group(&self, name: &MailboxName) -> bool {
+        self.find(name)
+            .is_some_and(|mailbox| matches!(mailbox.access, MailboxAccess::Group(_)))
+    }
+
     /// A mailbox that does nothing but hold mail is a quarantine, all of it.
     pub(super) fn holds_only(&mut self, name: &MailboxName) {
         if self.placement_unsaid.contains(name)
@@ -220,6 +226,7 @@ impl<'a> Mailboxes<'a> {
         match &self.find(name)?.access {
             MailboxAccess::Imap(_) => None,
             MailboxAccess::Graph(access) => Some(access.tenant.clone()),
+            MailboxAccess::Group(access) => Some(access.tenant.clone()),
             MailboxAccess::Trace(access) => Some(access.tenant.clone()),
         }
     }
@@ -246,6 +253,7 @@ impl<'a> Mailboxes<'a> {
         let host = match &mailbox.access {
             MailboxAccess::Imap(access) => format!("{base} at {}", access.endpoint.host),
             MailboxAccess::Graph(access) => format!("{base} in {}", access.tenant),
+            MailboxAccess::Group(access) => format!("{base} in {}", access.tenant),
             MailboxAccess::Trace(access) => format!("{base} in the {}", access.place()),
         };
         let numbered = (2..).map(|number| format!("{host} ({number})"));
@@ -300,8 +308,7 @@ impl<'a> Mailboxes<'a> {
             (None, Some(graph)) => {
                 graph::refuse_server(context, outer);
                 if let Some(folders) = &shape.folders {
-                    let mistake = context.mistakes.note(folders.span.clone(), "`folders` means nothing for Graph");
-                    mistake.help("Graph itself knows the inbox, the junk folder and the deleted items, whatever their names");
+                    graph::refuse_folders(context, graph, &folders.span);
                 }
                 graph::mailbox(context, graph, &self.tenants, fill)?
             }

@@ -124,7 +124,7 @@ mapping! {
         tenant: String, needs;
         /// The address or object id of a user, a shared mailbox or a room.
         user: String;
-        /// The address of a group. Not yet built.
+        /// The address or object id of a Microsoft 365 group, whose conversations are read. A distribution list has no mailbox: name its members in `reaches`.
         group: String;
     }
 }

@@ -81,7 +81,15 @@ fn check_not_empty(context: &mut Context<'_>, senders: &At<Named<SenderShape>>) 
 }
 
 fn sender(context: &mut Context<'_>, name: &str, shape: &At<SenderShape>, mailboxes: &mut Mailboxes<'_>) -> Option<Sender> {
-    let mailbox = shape.mailbox.as_ref().and_then(|mailbox| mailboxes.resolve(context, mailbox));
+    let mailbox = shape.mailbox.as_ref().and_then(|mailbox| {
+        let name = mailboxes.resolve(context, mailbox)?;
+        if mailboxes.is_group(&name) {
+            let title = "a group's mailbox cannot be a sender's: the bounces in it cannot be read";
+            let mistake = context.mistakes.note(mailbox.span.clone(), title);
+            mistake.help("name the mailbox of a user, or a shared one");
+        }
+        Some(name)
+    });
     if let (Some(said), true) = (&shape.mailbox, mailbox.as_ref().is_some_and(|name| mailboxes.is_trace(name))) {
         context
             .mistakes

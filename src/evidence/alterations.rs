@@ -28,23 +28,41 @@ const CONTEXT: usize = 40;
 /// Everything that differs, in the order subject, text, links, attachments, header.
 pub(super) fn compare(original: &Entity, arrived: &Entity) -> Vec<Alteration> {
     let mut altered = Vec::new();
-    let (sent, got) = (
-        collapsed(&original.header.text("Subject")),
-        collapsed(&arrived.header.text("Subject")),
-    );
-    if squeezed(&sent) != squeezed(&got) {
-        altered.push(Alteration {
-            kind: AlterationKind::Subject,
-            sent: shorten(&sent, LONGEST_SHOWN),
-            arrived: shorten(&got, LONGEST_SHOWN),
-        });
-    }
+    altered.extend(subject(original, &arrived.header.text("Subject")));
     let (sent, got) = (Text::of(original), Text::of(arrived));
     altered.extend(body(&sent, &got));
     altered.extend(sent.altered_links(&got));
     altered.extend(attachments::compare(original, arrived));
     altered.extend(fields(&original.header, &arrived.header));
     altered
+}
+
+/// What differs in what a service shows of a message of which it gives away neither header nor source: the topic, if it is the message's own, and
+/// the text in one version, into which the service may have turned the other.
+pub(super) fn compare_shown(original: &Entity, topic: Option<&str>, arrived: Option<&Entity>) -> Vec<Alteration> {
+    let mut altered: Vec<Alteration> = topic.and_then(|topic| subject(original, topic)).into_iter().collect();
+    if let Some(arrived) = arrived {
+        let (mut sent, got) = (Text::of(original), Text::of(arrived));
+        // Only the version that is shown can be compared, where there were two.
+        if got.html.is_some() && sent.html.is_some() {
+            (sent.plain, sent.plain_links) = (None, Vec::new());
+        } else if got.plain.is_some() && sent.plain.is_some() {
+            (sent.html, sent.html_links) = (None, Vec::new());
+        }
+        altered.extend(body(&sent, &got));
+        altered.extend(sent.altered_links(&got));
+    }
+    altered
+}
+
+/// The difference of the subjects, if there is one.
+fn subject(original: &Entity, arrived: &str) -> Option<Alteration> {
+    let (sent, got) = (collapsed(&original.header.text("Subject")), collapsed(arrived));
+    (squeezed(&sent) != squeezed(&got)).then(|| Alteration {
+        kind: AlterationKind::Subject,
+        sent: shorten(&sent, LONGEST_SHOWN),
+        arrived: shorten(&got, LONGEST_SHOWN),
+    })
 }
 
 /// The words of a message, in its two versions, with a placeholder for each link.

@@ -45,6 +45,16 @@ fn of(message: &Entity) -> Vec<Attachment> {
         .collect()
 }
 
+/// The alteration of a message that had attachments and arrived without any; `None` if it had none.
+pub(super) fn removed(original: &Entity) -> Option<Alteration> {
+    let sent = of(original);
+    (!sent.is_empty()).then(|| Alteration {
+        kind: AlterationKind::Attachments,
+        sent: super::shorten(&sent.iter().map(Attachment::shown).collect::<Vec<_>>().join(", "), LONGEST_SHOWN),
+        arrived: "removed".to_owned(),
+    })
+}
+
 /// The attachments that were changed, taken away or added.
 pub(super) fn compare(original: &Entity, arrived: &Entity) -> Vec<Alteration> {
     let sent = of(original);

@@ -22,6 +22,7 @@ mod looks;
 mod mdn;
 mod mime;
 mod notification;
+mod posts;
 mod tags;
 
 pub use codes::enhanced as enhanced_status;
@@ -31,6 +32,8 @@ use crate::scrub::Scrubber;
 use mime::{Entity, Header};
 use std::{collections::HashSet, sync::Arc};
 use tags::Tags;
+
+pub use posts::{Post, PostCopy};
 
 /// How many messages inside each other are looked into.
 const DEEPEST_WRAPPER: usize = 4;

@@ -31,7 +31,15 @@ fn gravity(flag: Flag) -> u8 {
 }
 
 fn unmet(probe: &JudgedProbe, requirement: &RequirementResult) -> Finding {
-    let RequirementResult { name, evidence, .. } = requirement;
+    let RequirementResult {
+        name, evidence, unseen, ..
+    } = requirement;
+    if *unseen {
+        return Finding::new(
+            format!("Whether `{name}` holds cannot be told: the mailbox in which it was found does not show what that is about."),
+            format!("Leave out `{name}` for this recipient, or measure it at a recipient whose mailbox shows messages whole."),
+        );
+    }
     let sentence = match evidence {
         Some(evidence) => format!("The requirement `{name}` does not hold: {}.", evidence.trim().trim_end_matches('.')),
         None => format!("The requirement `{name}` does not hold."),

@@ -171,6 +171,10 @@ pub struct Copy {
     pub survived: Vec<Survived>,
     /// What was changed on the way.
     pub alterations: Vec<Alteration>,
+    /// What the mailbox does not show, so that nobody can say whether it was changed. With [`AlterationKind::Headers`] there is no header and no
+    /// word of the receiving side on SPF, DKIM and DMARC either.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unseen: Vec<AlterationKind>,
     /// What the receiving side says of SPF, DKIM, DMARC …
     pub authentication: Authentication,
     /// The header as it arrived, bounded.

@@ -216,6 +216,9 @@ pub struct RequirementResult {
     pub holds: bool,
     /// What speaks against it, the two sides of it.
     pub evidence: Option<String>,
+    /// Whether it does not hold only because the mailbox does not show what it is about.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unseen: bool,
 }
 
 /// Who holds a role, and whether any of them can be reached.

@@ -1,6 +1,6 @@
 //! Mailboxes: where mailflow can look, and what the places in them mean.
 
-use super::{Endpoint, GraphAccess, Place, SecretSource};
+use super::{Endpoint, GraphAccess, GroupAccess, Place, SecretSource};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
@@ -53,6 +53,8 @@ pub enum MailboxAccess {
     Imap(ImapAccess),
     /// Microsoft Graph.
     Graph(GraphAccess),
+    /// Microsoft Graph, the mailbox of a group.
+    Group(GroupAccess),
     /// None: only the message trace of a tenant may speak. The trace itself, where it tells of quarantine, is a place of this kind too.
     Trace(TraceAccess),
 }

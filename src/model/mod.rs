@@ -34,7 +34,7 @@ pub use scenario::{Case, Limits, RecipientFilter, Scenario};
 pub use secret::SecretSource;
 pub use site::{Place, Sender, Site};
 pub use tag::{KEY_LENGTH, ProbeId, RunId, TAG_LENGTH, Tag, TagKey};
-pub use tenant::{GraphAccess, Proof, Tenant, TenantCloud};
+pub use tenant::{GraphAccess, GroupAccess, Proof, Tenant, TenantCloud};
 pub use time::Time;
 pub use trace::{SHORTEST_TRACE_DELAY, TraceCause, TraceRow, TraceStatus, USUAL_TRACE_DELAY};
 pub use verdict::{Flag, Outcome, Verdict};

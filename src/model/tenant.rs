@@ -67,6 +67,15 @@ pub enum Proof {
     DeviceCode,
 }
 
+/// The mailbox of a Microsoft 365 group, that Microsoft Graph shows as conversations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupAccess {
+    /// The tenant's name.
+    pub tenant: String,
+    /// The group: its address or object id.
+    pub group: String,
+}
+
 /// A mailbox that Microsoft Graph shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GraphAccess {

@@ -329,6 +329,7 @@ fn copy(line: &Line, place: &str, plan: &Plan) -> Copy {
         internal_date: None,
         survived: Vec::new(),
         alterations: line.altered.iter().map(altered).collect(),
+        unseen: Vec::new(),
         authentication: line.says.clone(),
         header: String::new(),
     }

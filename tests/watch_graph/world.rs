@@ -4,9 +4,12 @@ use crate::watch::Desk;
 use mailflow::{
     clock::Clock,
     microsoft::{Cloud, Graph, Http, HttpSettings, Limits, Random, SignIn, Tokens, Turns, sign_in::Credential},
-    model::{GraphAccess, Mailbox, MailboxAccess, Place, Time, What},
+    model::{GraphAccess, GroupAccess, Mailbox, MailboxAccess, Place, Time, What},
     postoffice::tenant::{App, Config, Request, Tenant},
-    watch::{Watcher, graph::GraphWatcher},
+    watch::{
+        Watcher,
+        graph::{GraphWatcher, GroupWatcher},
+    },
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -128,6 +131,24 @@ pub fn watcher(graph: &Graph, local: &str, of_sender: bool) -> Box<dyn Watcher> 
         place: Place::default(),
     };
     Box::new(GraphWatcher::new(graph.clone(), mailbox, access, of_sender))
+}
+
+/// Watches a group of the tenant.
+pub fn group(graph: &Graph, local: &str, peek_bodies: bool) -> Box<dyn Watcher> {
+    let address = address(local);
+    let access = GroupAccess {
+        tenant: "contoso".to_owned(),
+        group: address.clone(),
+    };
+    let mailbox = Mailbox {
+        name: address.into(),
+        access: MailboxAccess::Group(access.clone()),
+        folders: BTreeMap::new(),
+        placement: None,
+        peek_bodies,
+        place: Place::default(),
+    };
+    Box::new(GroupWatcher::new(graph.clone(), mailbox, access))
 }
 
 /// The client of an app that signs in with `secret`.

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use mail_parser::MessageParser;
 
 use super::super::bounce::{self, Action, Report};
 use super::super::headers;
@@ -113,9 +114,13 @@ impl Delivery<'_> {
                 );
                 self.to_members(state, leaving);
             }
-            Fate::Group => {
+            Fate::Group { closed: true } if !self.letter.internal => self.returned(state, "5.7.133", leaving),
+            Fate::Group { .. } => {
                 let raw = self.stamped('I', false);
-                state.store.post(&resident.address, raw, self.now);
+                let subject = MessageParser::default()
+                    .parse_headers(&*raw)
+                    .and_then(|message| message.subject().map(str::to_owned));
+                state.store.post(&resident.address, &subject.unwrap_or_default(), raw, self.now);
                 self.delivered(state);
             }
             Fate::Late(pause) => {

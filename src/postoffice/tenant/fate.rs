@@ -48,8 +48,11 @@ pub enum Fate {
     Redirected,
     /// A distribution list without mailbox: expanded to its three members.
     List,
-    /// A Microsoft 365 group: a thread in the group's mailbox.
-    Group,
+    /// A Microsoft 365 group: a post in the group's mailbox.
+    Group {
+        /// Whether it refuses senders outside the tenant, as groups do by default.
+        closed: bool,
+    },
 }
 
 /// What kind of mailbox stands behind an address.
@@ -63,7 +66,7 @@ pub enum Kind {
     Unlicensed,
     /// A person's, but outside the scope of every app (RBAC for Applications).
     OutOfScope,
-    /// A person's, whose requests are turned away two times out of three.
+    /// A person's or a group's, requests to which are turned away two times out of three.
     Stormy,
 }
 
@@ -96,12 +99,13 @@ impl Meaning {
             "shared" => Kind::Shared,
             "unlicensed" => Kind::Unlicensed,
             "out-of-scope" => Kind::OutOfScope,
-            "storm" => Kind::Stormy,
+            "storm" | "group-storm" => Kind::Stormy,
             _ => Kind::User,
         };
         let fate = match kind {
             Kind::Unlicensed => Fate::Returned("5.1.10".to_owned()),
             Kind::User => fate(word)?,
+            Kind::Stormy if word == "group-storm" => Fate::Group { closed: false },
             _ => Fate::Inbox,
         };
         Some(Self { fate, kind, german })
@@ -126,7 +130,8 @@ fn fate(word: &str) -> Option<Fate> {
         "handed-over" => Fate::HandedOver,
         "redirected" => Fate::Redirected,
         "list" => Fate::List,
-        "group" => Fate::Group,
+        "group" => Fate::Group { closed: false },
+        "group-closed" => Fate::Group { closed: true },
         other => return with_argument(other),
     };
     Some(fate)

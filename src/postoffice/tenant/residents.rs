@@ -32,7 +32,7 @@ impl Resident {
 
     /// Whether the directory calls it a group instead of a user.
     pub fn is_group(&self) -> bool {
-        matches!(self.meaning.fate, Fate::List | Fate::Group)
+        matches!(self.meaning.fate, Fate::List | Fate::Group { .. })
     }
 
     /// Whether it has a mailbox of its own with folders.
@@ -91,7 +91,18 @@ impl Residents {
 
     /// Whom the directory lists by name: the plain mailboxes, the members and the well-known words, without the endless families.
     pub fn listed(&self) -> Vec<Resident> {
-        let words = ["ok", "junk", "shared", "group", "list", "unlicensed", "out-of-scope"].map(|local| format!("{local}@{}", self.domain));
+        let words = [
+            "ok",
+            "junk",
+            "shared",
+            "group",
+            "group-closed",
+            "group-storm",
+            "list",
+            "unlicensed",
+            "out-of-scope",
+        ];
+        let words = words.map(|local| format!("{local}@{}", self.domain));
         let all = self.plain.iter().cloned().chain(self.members()).chain(words);
         all.filter_map(|address| self.find(&address)).collect()
     }

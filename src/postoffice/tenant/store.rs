@@ -27,17 +27,35 @@ pub struct Store {
     octets: usize,
 }
 
-/// A conversation in the mailbox of a Microsoft 365 group, with its one post: nobody answers here.
+/// A conversation in the mailbox of a Microsoft 365 group: the posts with one subject, in the order in which they came.
 #[derive(Debug, Clone)]
 pub struct Thread {
     /// Its number in the tenant.
     pub serial: u64,
     /// The group's address.
     pub group: String,
-    /// The post as it came.
+    /// The subject of its posts, without what answers put before it.
+    pub topic: String,
+    /// Its posts; there is always one.
+    pub posts: Vec<Post>,
+}
+
+/// A message in a group's mailbox.
+#[derive(Debug, Clone)]
+pub struct Post {
+    /// Its number in the tenant.
+    pub serial: u64,
+    /// The message as it came.
     pub raw: Arc<[u8]>,
     /// When.
     pub received: DateTime<Utc>,
+}
+
+impl Thread {
+    /// When the last post came.
+    pub fn delivered(&self) -> DateTime<Utc> {
+        self.posts.iter().map(|post| post.received).max().unwrap_or_default()
+    }
 }
 
 /// A folder by the name of its purpose.
@@ -135,20 +153,34 @@ impl Store {
         self.wait(when, Due::Remove { mailbox, serial });
     }
 
-    /// Starts a thread in a group's mailbox.
-    pub fn post(&mut self, group: &str, raw: Arc<[u8]>, now: DateTime<Utc>) {
+    /// Puts a post into a group's mailbox: into the thread with its subject, or into one of its own.
+    pub fn post(&mut self, group: &str, subject: &str, raw: Arc<[u8]>, now: DateTime<Utc>) {
         let serial = self.next(raw.len());
+        let post = Post {
+            serial,
+            raw,
+            received: now,
+        };
+        let topic = topic(subject);
+        let same = |thread: &&mut Thread| thread.group == group && thread.topic.eq_ignore_ascii_case(topic);
+        if let Some(thread) = self.threads.iter_mut().find(same) {
+            thread.posts.push(post);
+            return;
+        }
+        let serial = self.next(0);
         self.threads.push(Thread {
             serial,
             group: group.to_owned(),
-            raw,
-            received: now,
+            topic: topic.to_owned(),
+            posts: vec![post],
         });
     }
 
-    /// The threads of a group, newest first.
-    pub fn threads(&self, group: &str) -> impl Iterator<Item = &Thread> {
-        self.threads.iter().rev().filter(move |thread| thread.group == group)
+    /// The threads of a group, that with the newest post first.
+    pub fn threads(&self, group: &str) -> Vec<&Thread> {
+        let mut threads: Vec<&Thread> = self.threads.iter().filter(|thread| thread.group == group).collect();
+        threads.sort_by_key(|thread| std::cmp::Reverse((thread.delivered(), thread.serial)));
+        threads
     }
 
     /// Deletes a thread of a group; whether there was one.
@@ -191,6 +223,18 @@ impl Store {
         self.octets += octets;
         self.serial
     }
+}
+
+/// A subject without what answers and forwards put before it.
+fn topic(subject: &str) -> &str {
+    let mut topic = subject.trim();
+    while let Some((before, after)) = topic.split_once(':') {
+        if !["re", "fw", "fwd", "aw", "wg"].contains(&before.to_ascii_lowercase().as_str()) {
+            break;
+        }
+        topic = after.trim_start();
+    }
+    topic
 }
 
 fn find(mailbox: &Mailbox, place: Place) -> u32 {

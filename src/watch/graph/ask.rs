@@ -209,32 +209,32 @@ impl Ask {
         Request::delete(&self.path(&["messages", id]), self.toll())
     }
 
-    /// All pages of a list or a round whose first page is `first`, and the link to the next round.
-    pub(super) async fn pages<T: serde::de::DeserializeOwned>(
-        &self,
-        request: &Request,
-        first: &Answer,
-        until: Instant,
-    ) -> Result<(Vec<T>, Option<Link>), Error> {
-        let mut page: Page<T> = first.json()?;
-        let mut items = page.value;
-        for _ in 0..MOST_PAGES {
-            let Some(next) = page.next else {
-                let delta = page.delta.map(|delta| self.graph.link(&delta)).transpose()?;
-                return Ok((items, delta));
-            };
-            let next = request.follow(self.graph.link(&next)?);
-            page = self.graph.fetch(&next, until).await?;
-            items.append(&mut page.value);
-        }
-        Err(Error::Malformed(Malformed::TooManyPages(MOST_PAGES)))
-    }
-
     /// A whole list.
     pub(super) async fn all<T: serde::de::DeserializeOwned>(&self, request: &Request, until: Instant) -> Result<Vec<T>, Error> {
         let first = self.graph.call(request, until).await?;
-        Ok(self.pages(request, &first, until).await?.0)
+        Ok(pages(&self.graph, request, &first, until).await?.0)
     }
+}
+
+/// All pages of a list or a round whose first page is `first`, and the link to the next round.
+pub(super) async fn pages<T: serde::de::DeserializeOwned>(
+    graph: &Graph,
+    request: &Request,
+    first: &Answer,
+    until: Instant,
+) -> Result<(Vec<T>, Option<Link>), Error> {
+    let mut page: Page<T> = first.json()?;
+    let mut items = page.value;
+    for _ in 0..MOST_PAGES {
+        let Some(next) = page.next else {
+            let delta = page.delta.map(|delta| graph.link(&delta)).transpose()?;
+            return Ok((items, delta));
+        };
+        let next = request.follow(graph.link(&next)?);
+        page = graph.fetch(&next, until).await?;
+        items.append(&mut page.value);
+    }
+    Err(Error::Malformed(Malformed::TooManyPages(MOST_PAGES)))
 }
 
 fn since(started_at: Time) -> String {

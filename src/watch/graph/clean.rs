@@ -25,12 +25,16 @@ const PORTION: usize = 6;
 pub(super) async fn clean(ask: &Ask, recognizer: &Recognizer, dry_run: bool) -> Result<u32, String> {
     let found = match find(ask, recognizer).await {
         Ok(found) => found,
-        Err(error) => return Err(Reason::of(&Fault::Graph(error), ask, Needs::Read).await.sentence()),
+        Err(error) => {
+            return Err(Reason::of(&Fault::Graph(error), &ask.graph, &ask.user, Needs::Read)
+                .await
+                .sentence());
+        }
     };
     let mut count = 0;
     for (id, in_deleted) in found {
         if !dry_run && let Err(error) = delete(ask, &id, in_deleted).await {
-            let reason = Reason::of(&Fault::Graph(error), ask, Needs::Write).await;
+            let reason = Reason::of(&Fault::Graph(error), &ask.graph, &ask.user, Needs::Write).await;
             return Err(format!("{count} deleted, then: {}", reason.sentence()));
         }
         count += 1;

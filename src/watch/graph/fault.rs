@@ -3,8 +3,7 @@
 //! It cannot see whether a 403 means a missing permission or a mailbox outside the app's scope: Graph says the same of both, and only the
 //! permissions in the token make one of them likelier.
 
-use super::ask::Ask;
-use crate::microsoft::{Error, Kind, Resource, SignInError};
+use crate::microsoft::{Error, Graph, Kind, Resource, SignInError};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -13,6 +12,10 @@ use tokio::time::Instant;
 pub(super) enum Fault {
     /// Graph brought nothing.
     Graph(Error),
+    /// The same of a call that needs another permission than most.
+    Needing(Needs, Error),
+    /// There is no such mailbox to watch: a whole sentence.
+    Unfit(String),
     /// Graph showed what cannot be.
     Odd(&'static str),
     /// Nobody listens to our events any more: the end.
@@ -35,8 +38,16 @@ pub(in crate::watch) struct Reason {
 /// Which permission a call needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Needs {
+    /// To read a user's mail.
     Read,
+    /// To delete a user's mail.
     Write,
+    /// To find a group.
+    Groups,
+    /// To read a group's conversations.
+    Threads,
+    /// To delete them.
+    WriteThreads,
 }
 
 impl From<Error> for Fault {
@@ -50,29 +61,64 @@ impl Needs {
         match self {
             Self::Read => "Mail.Read",
             Self::Write => "Mail.ReadWrite",
+            Self::Groups => "GroupMember.Read.All",
+            Self::Threads => "Group-Conversation.Read.All",
+            Self::WriteThreads => "Group-Conversation.ReadWrite.All",
+        }
+    }
+
+    /// The permissions of which one will do.
+    fn any_of(self) -> &'static [&'static str] {
+        match self {
+            Self::Read => &["Mail.Read", "Mail.ReadWrite"],
+            Self::Write => &["Mail.ReadWrite"],
+            Self::Groups => &[
+                "GroupMember.Read.All",
+                "GroupMember.ReadBasic.All",
+                "Group.Read.All",
+                "Group.ReadWrite.All",
+                "Directory.Read.All",
+            ],
+            Self::Threads => &[
+                "Group-Conversation.Read.All",
+                "Group-Conversation.ReadWrite.All",
+                "Group.Read.All",
+                "Group.ReadWrite.All",
+            ],
+            Self::WriteThreads => &["Group-Conversation.ReadWrite.All", "Group.ReadWrite.All"],
         }
     }
 
     fn suffice(self, roles: &[String]) -> bool {
-        let has = |role: &str| roles.iter().any(|has| has.eq_ignore_ascii_case(role));
-        has("Mail.ReadWrite") || (self == Self::Read && has("Mail.Read"))
+        self.any_of()
+            .iter()
+            .any(|wanted| roles.iter().any(|has| has.eq_ignore_ascii_case(wanted)))
+    }
+
+    fn of_group(self) -> bool {
+        !matches!(self, Self::Read | Self::Write)
     }
 }
 
 impl Reason {
-    /// What `fault` means for the mailbox behind `ask`. A refused access is explained by the permissions in the token.
-    pub(super) async fn of(fault: &Fault, ask: &Ask, needs: Needs) -> Self {
+    /// What `fault` means for the mailbox of `whom`. A refused access is explained by the permissions in the token.
+    pub(super) async fn of(fault: &Fault, graph: &Graph, whom: &str, needs: Needs) -> Self {
+        let needs = if let Fault::Needing(needs, _) = fault { *needs } else { needs };
         match fault {
-            Fault::Graph(error) => {
+            Fault::Graph(error) | Fault::Needing(_, error) => {
                 let roles = if error.kind() == Some(Kind::AccessDenied) {
                     let until = Instant::now() + Duration::from_secs(5);
-                    let token = ask.graph.tokens().token(Resource::Graph, until).await.ok();
+                    let token = graph.tokens().token(Resource::Graph, until).await.ok();
                     token.and_then(|token| token.roles().map(<[String]>::to_vec))
                 } else {
                     None
                 };
-                Self::of_error(error, &ask.user, needs, roles.as_deref())
+                Self::of_error(error, whom, needs, roles.as_deref())
             }
+            Fault::Unfit(sentence) => Self {
+                standing: true,
+                ..Self::passing(sentence.clone(), String::new())
+            },
             Fault::Odd(what) => Self::passing((*what).to_owned(), String::new()),
             Fault::Unheard => Self::passing("nobody listens".to_owned(), String::new()),
         }
@@ -146,6 +192,12 @@ impl Reason {
 
 fn of_refusal(kind: Kind, user: &str, needs: Needs, roles: Option<&[String]>) -> (String, bool) {
     match kind {
+        Kind::MailboxNotEnabled if needs.of_group() => (
+            format!("the group {user} has no mailbox in Exchange Online: see in the admin centre whether it is being set up or was deleted"),
+            true,
+        ),
+        Kind::NotFound if needs.of_group() => (format!("the tenant has no such group: check {user} and its tenant"), true),
+        Kind::AccessDenied if needs.of_group() => (of_denied_group(user, needs, roles), true),
         Kind::MailboxNotEnabled => (
             format!(
                 "{user} has no mailbox in Exchange Online: give the account a licence with Exchange Online, correct the address, or read the \
@@ -180,6 +232,27 @@ fn of_refusal(kind: Kind, user: &str, needs: Needs, roles: Option<&[String]>) ->
         Kind::Throttled | Kind::Unavailable => ("Microsoft Graph is busy: mailflow tries again".to_owned(), false),
         Kind::SyncStateNotFound => ("Microsoft Graph has lost where we were: mailflow starts anew".to_owned(), false),
         Kind::TraceNotProvisioned | Kind::Other => (format!("Microsoft Graph refuses to show the mailbox {user}"), true),
+    }
+}
+
+/// What it means that a group is not shown.
+fn of_denied_group(group: &str, needs: Needs, roles: Option<&[String]>) -> String {
+    let role = needs.role();
+    if roles.is_some_and(|roles| needs.suffice(roles)) {
+        format!(
+            "the app's token holds the permission, and yet the tenant does not show the group {group} to it: see whether a policy keeps the app \
+             from this group"
+        )
+    } else if needs == Needs::Groups {
+        format!(
+            "the app may not look up the group {group}: add the application permission {role}, and let an administrator of the tenant consent to \
+             it"
+        )
+    } else {
+        format!(
+            "the app may not touch the conversations of {group} as it must: add the application permission {role}, and let an administrator of \
+             the tenant consent to it"
+        )
     }
 }
 

@@ -7,45 +7,43 @@ use super::{
     ask::{self, Ask, Item},
     fault::Fault,
     folders::Folders,
+    sight::Voice,
     state::{Lying, State, Wanted},
 };
 use crate::{
-    clock::Clock,
     evidence::{Finding, Recognizer, Spot},
     microsoft::{Answer, Error, Kind, Malformed},
-    model::{Copy, CopyId, Event, Mailbox, Placement, ProbeId, Survived, Time, What},
+    model::{AlterationKind, Copy, CopyId, Mailbox, Placement, ProbeId, Survived, Time, What},
 };
 use std::{
     collections::{BTreeMap, HashMap},
     sync::Arc,
 };
-use tokio::{sync::mpsc, time::Instant};
+use tokio::time::Instant;
 
 /// So many messages are fetched in one batch: each is held in memory whole.
 const PORTION: usize = 6;
+/// What is unseen of a message of which only our field was seen.
+const EVERYTHING: [AlterationKind; 5] = [
+    AlterationKind::Subject,
+    AlterationKind::Body,
+    AlterationKind::Links,
+    AlterationKind::Attachments,
+    AlterationKind::Headers,
+];
 
 /// Tells what happens in one mailbox.
 pub(super) struct Reader {
     pub(super) ask: Ask,
     pub(super) mailbox: Mailbox,
     pub(super) of_sender: bool,
-    pub(super) clock: Clock,
+    pub(super) voice: Voice,
     pub(super) recognizer: Arc<Recognizer>,
-    pub(super) events: mpsc::Sender<Event>,
     /// How often each message was told to lie in each folder: one that comes back is a new copy there.
     pub(super) stays: HashMap<(String, String), u32>,
 }
 
 impl Reader {
-    /// Says that something happened.
-    pub(super) async fn tell(&self, what: What) -> Result<(), Fault> {
-        let event = Event {
-            at: self.clock.now(),
-            what,
-        };
-        self.events.send(event).await.map_err(|_| Fault::Unheard)
-    }
-
     /// Reads what must be read, and asks after what may have moved. What cannot be done now stays to be done.
     pub(super) async fn settle(&mut self, folders: &mut Folders, state: &mut State, until: Instant) -> Result<(), Fault> {
         self.read_wanted(folders, state, until).await?;
@@ -58,9 +56,9 @@ impl Reader {
             return Ok(());
         }
         let requests: Vec<_> = doubts.iter().map(|(id, _)| self.ask.place(id)).collect();
-        let sent = self.clock.now();
+        let sent = self.voice.clock.now();
         let answers = self.ask.graph.batch(&requests, until).await;
-        let read = self.clock.now();
+        let read = self.voice.clock.now();
         for ((id, noticed), answer) in doubts.into_iter().zip(answers) {
             let folder = folder_of(answer)?;
             if let Some(folder) = &folder {
@@ -100,7 +98,7 @@ impl Reader {
                     last_present: lying.present,
                     noticed,
                 };
-                self.tell(what).await?;
+                self.voice.tell(what).await?;
             }
         }
         Ok(())
@@ -126,7 +124,7 @@ impl Reader {
             copy.placement = placement;
             (copy.after, copy.at) = (after, at);
             let copy = Box::new(copy.clone());
-            self.tell(What::Seen { probe: *probe, copy }).await?;
+            self.voice.tell(What::Seen { probe: *probe, copy }).await?;
         }
         lying.told = true;
         Ok(())
@@ -170,6 +168,7 @@ impl Reader {
         until: Instant,
     ) -> Result<(), Fault> {
         let name = self.mailbox.name.clone();
+        let mut unseen = Vec::new();
         let findings = match answer {
             Ok(answer) => {
                 // Its header held our tag a moment ago: exchanged, it must not be called lost.
@@ -181,11 +180,11 @@ impl Reader {
                 self.recognizer.read(&answer.body, &name, wanted.interval.at)
             }
             // Our field alone proves the copy; what became of the rest, nobody can say.
-            Err(error) if wanted.probe.is_some() && is_of_the_message(&error) => wanted
-                .probe
-                .map(|probe| bare(probe, wanted.header.as_deref()))
-                .into_iter()
-                .collect(),
+            Err(error) if wanted.probe.is_some() && is_of_the_message(&error) => {
+                unseen = EVERYTHING.to_vec();
+                let bare = wanted.probe.map(|probe| bare(probe, wanted.header.as_deref()));
+                bare.into_iter().collect()
+            }
             Err(error) if is_gone(&error) => {
                 state.forget(id);
                 return Ok(());
@@ -216,15 +215,16 @@ impl Reader {
                         internal_date: wanted.received,
                         survived,
                         alterations,
+                        unseen: unseen.clone(),
                         authentication,
                         header,
                     };
                     copies.push((probe, copy));
                 }
-                Finding::Dsn { probe, dsn } => self.tell(What::Returned { probe, dsn: Box::new(dsn) }).await?,
+                Finding::Dsn { probe, dsn } => self.voice.tell(What::Returned { probe, dsn: Box::new(dsn) }).await?,
                 Finding::Answer { probe, automatic } => {
                     let mailbox = name.clone();
-                    self.tell(What::Answered { probe, automatic, mailbox }).await?;
+                    self.voice.tell(What::Answered { probe, automatic, mailbox }).await?;
                 }
             }
         }

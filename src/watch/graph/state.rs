@@ -84,20 +84,26 @@ struct Merged<'a> {
 
 impl State {
     /// Nothing was there when the run started: no tag of it existed.
-    pub(super) fn new(started_at: Time, of_sender: bool, followed: &[&str], purged_folder: Option<&str>, left_out: &[&str]) -> Self {
-        let round = |folder: &&str| Round {
-            folder: (*folder).to_owned(),
+    pub(super) fn new(
+        started_at: Time,
+        of_sender: bool,
+        followed: Vec<String>,
+        purged_folder: Option<&str>,
+        left_out: Vec<String>,
+    ) -> Self {
+        let round = |folder| Round {
+            folder,
             link: None,
             missed: started_at,
         };
         Self {
             started_at,
             of_sender,
-            rounds: followed.iter().map(round).collect(),
+            rounds: followed.into_iter().map(round).collect(),
             listed: started_at,
             purged: started_at,
             purged_folder: purged_folder.map(str::to_owned),
-            left_out: left_out.iter().map(|id| (*id).to_owned()).collect(),
+            left_out: left_out.into_iter().collect(),
             shown: HashMap::new(),
             done: BTreeSet::new(),
             known: BTreeMap::new(),

@@ -382,6 +382,7 @@ impl Reader {
                 internal_date: line.internal_date,
                 survived,
                 alterations,
+                unseen: Vec::new(),
                 authentication,
                 header,
             };

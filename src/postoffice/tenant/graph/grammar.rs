@@ -129,11 +129,26 @@ impl Parser {
 
     fn function(&mut self, name: &str) -> Option<Filter> {
         self.expects(&Token::Open)?;
+        if let Some(path) = name.strip_suffix("/any") {
+            return self.any(path);
+        }
         let Token::Word(path) = self.next()? else { return None };
         self.expects(&Token::Comma)?;
         let Token::Text(part) = self.next()? else { return None };
         self.expects(&Token::Close)?;
         Some(Filter::Call(name.to_ascii_lowercase(), path, part))
+    }
+
+    /// `proxyAddresses/any(p:p eq 'smtp:x@y')`
+    fn any(&mut self, path: &str) -> Option<Filter> {
+        let Token::Word(lambda) = self.next()? else { return None };
+        let (variable, one) = lambda.split_once(':')?;
+        if variable != one || !matches!(self.next()?, Token::Word(word) if word.eq_ignore_ascii_case("eq")) {
+            return None;
+        }
+        let literal = self.literal()?;
+        self.expects(&Token::Close)?;
+        Some(Filter::Compare(path.to_owned(), Op::Eq, literal))
     }
 
     fn comparison(&mut self, path: String) -> Option<Filter> {

@@ -79,7 +79,7 @@ fn begin(world: &Arc<World>, grant: &Grant, call: Call) -> Result<Begun, Answer>
     let route = Route::of(&call, grant.user.as_deref()).map_err(note)?;
     let resident = route.whom.as_deref().and_then(|key| world.resident(key));
     let target = match (&route.op.area(), &resident) {
-        (Area::Mailbox, Some(resident)) => Target::Mailbox {
+        (Area::Mailbox | Area::Group, Some(resident)) => Target::Mailbox {
             address: resident.address.clone(),
             stormy: resident.meaning.kind == Kind::Stormy,
         },
@@ -121,7 +121,7 @@ impl Begun {
         let op = &self.route.op;
         match op.area() {
             Area::Trace if self.world.config.trace == Trace::Absent => Err(Answer::no_such_segment("tracing")),
-            Area::Mailbox if !has(op.needs()) => Err(Answer::access_denied()),
+            Area::Mailbox | Area::Group if !has(op.needs()) => Err(Answer::access_denied()),
             _ if !has(op.needs()) => Err(Answer::privileges()),
             Area::Trace if self.world.config.trace == Trace::NotProvisioned => Err(trace::not_provisioned()),
             Area::Mailbox => self.mailbox().map(|_| ()),

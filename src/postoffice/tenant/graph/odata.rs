@@ -54,6 +54,8 @@ pub enum Literal {
 pub enum Value {
     /// Text, compared without regard to case as Exchange does.
     Text(String),
+    /// Several texts, of which any may be meant.
+    Texts(Vec<String>),
     /// A time.
     Time(DateTime<Utc>),
     /// Yes or no.
@@ -99,6 +101,9 @@ impl Filter {
 
 fn compare(value: &Value, op: Op, literal: &Literal) -> Result<bool, Answer> {
     let incompatible = || Answer::bad_request("A binary operator with incompatible types was detected.");
+    if let (Value::Texts(texts), Op::Eq, Literal::Text(other)) = (value, op, literal) {
+        return Ok(texts.iter().any(|text| text.eq_ignore_ascii_case(other)));
+    }
     let order = match (value, literal) {
         (Value::Text(text), Literal::Text(other)) => text.to_lowercase().cmp(&other.to_lowercase()),
         // Texts here are never null.

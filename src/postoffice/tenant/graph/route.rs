@@ -119,6 +119,8 @@ pub enum Op {
 pub enum Area {
     /// Exchange: a user's mailbox.
     Mailbox,
+    /// Exchange: a group's mailbox.
+    Group,
     /// The message trace.
     Trace,
     /// The directory, at a cost in resource units.
@@ -165,15 +167,8 @@ impl Op {
             Self::Traces | Self::TraceDetails { .. } => Area::Trace,
             Self::Users => Area::Directory(2),
             Self::Members => Area::Directory(3),
-            Self::User
-            | Self::Groups
-            | Self::Group
-            | Self::ServicePrincipals
-            | Self::Organization
-            | Self::Threads
-            | Self::Thread { .. }
-            | Self::Posts { .. }
-            | Self::DeleteThread { .. } => Area::Directory(1),
+            Self::User | Self::Groups | Self::Group | Self::ServicePrincipals | Self::Organization => Area::Directory(1),
+            Self::Threads | Self::Thread { .. } | Self::Posts { .. } | Self::DeleteThread { .. } => Area::Group,
             _ => Area::Mailbox,
         }
     }
