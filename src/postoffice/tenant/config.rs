@@ -47,6 +47,8 @@ pub struct Config {
     pub limits: Limits,
     /// How many requests are remembered.
     pub records: usize,
+    /// Whether what Graph replied is remembered with them.
+    pub keeps_replies: bool,
 }
 
 impl Config {
@@ -71,6 +73,7 @@ impl Config {
             replaces_message_id: false,
             limits: Limits::default(),
             records: 200_000,
+            keeps_replies: false,
         }
     }
 }
