@@ -56,6 +56,11 @@ impl<'a> Tenants<'a> {
         made
     }
 
+    /// The entry whose app deletes in the stead of that of the tenant `name`.
+    pub(super) fn cleaner_of(&self, name: &str) -> Option<&'a str> {
+        self.site.tenant(name)?.clean_with.as_deref()
+    }
+
     async fn make(&mut self, tenant: &Tenant) -> Result<Graph, String> {
         let mut settings = HttpSettings {
             proxy: environment("HTTPS_PROXY")

@@ -5,6 +5,7 @@ use crate::scrub::Scrubber;
 use crate::{
     clock::Clock,
     config::secrets,
+    microsoft::Graph,
     model::{Mailbox, MailboxAccess, MailboxName, Plan, Route, RouteKind, SecretSource, SignIn, Site},
     send::{Conduct, Credentials, GraphSender, MxSender, Sender, SmtpSender, Timeouts},
     watch::{
@@ -32,6 +33,10 @@ pub(super) struct World {
     pub watchers: Vec<Box<dyn Watcher>>,
     /// Mailboxes that nobody covers, with the reason.
     pub unwatched: BTreeMap<MailboxName, String>,
+    /// For `check`: the clients of the tenants, by entry, or why there is none.
+    pub tenants: BTreeMap<String, Result<Graph, String>>,
+    /// For `check`: who would delete, where that is another app than the one that reads, with its tenant entry.
+    pub cleaners: Vec<(String, Box<dyn Watcher>)>,
     /// Knows the secrets that its servers are told.
     pub scrubber: Scrubber,
 }
@@ -59,6 +64,13 @@ impl World {
         Self::watching(site, plan, Doors::of(site, clock)).await
     }
 
+    /// For `clean`: as for watching, but by the apps that may delete.
+    pub async fn to_clean(site: &Site, plan: &Plan, clock: Clock) -> Self {
+        let mut doors = Doors::of(site, clock);
+        doors.deletes = true;
+        Self::watching(site, plan, doors).await
+    }
+
     async fn watching(site: &Site, plan: &Plan, mut doors: Doors<'_>) -> Self {
         let mut wanted = Vec::new();
         let mut unwatched = BTreeMap::new();
@@ -83,6 +95,18 @@ impl World {
         let doors = &mut Doors::of(site, clock);
         let mut world = senders(site.routes.iter(), (clock, Timeouts::default()), doors).await;
         world.watchers = eyes(site, site.mailboxes.iter(), Patience::default(), doors, &mut world.unwatched).await;
+        for mailbox in &site.mailboxes {
+            if let MailboxAccess::Graph(access) = &mailbox.access
+                && let Some(cleaner) = doors.tenants.cleaner_of(&access.tenant)
+                && let Ok(graph) = doors.tenants.graph(cleaner).await
+            {
+                let watcher = GraphWatcher::new(graph, mailbox.clone(), access.clone(), false);
+                world.cleaners.push((cleaner.to_owned(), Box::new(watcher)));
+            }
+        }
+        for tenant in &site.tenants {
+            world.tenants.insert(tenant.name.clone(), doors.tenants.graph(&tenant.name).await);
+        }
         world
     }
 }
@@ -102,6 +126,8 @@ fn longest_wait(plan: &Plan) -> Duration {
 struct Doors<'a> {
     secrets: Secrets,
     tenants: Tenants<'a>,
+    /// Whether mailboxes of Graph are opened by the app that deletes, where that is another one.
+    deletes: bool,
 }
 
 impl<'a> Doors<'a> {
@@ -109,7 +135,14 @@ impl<'a> Doors<'a> {
         Self {
             secrets: Secrets::of(site),
             tenants: Tenants::of(site, clock),
+            deletes: false,
         }
+    }
+
+    /// The client by which mailboxes of the tenant are opened.
+    async fn graph(&mut self, tenant: &str) -> Result<Graph, String> {
+        let cleaner = self.tenants.cleaner_of(tenant).filter(|_| self.deletes);
+        self.tenants.graph(cleaner.unwrap_or(tenant)).await
     }
 
     /// What takes out all that the servers were told.
@@ -225,7 +258,7 @@ async fn eyes<'a>(
                 secret: doors.secrets.of_sign_in(&imap.sign_in).await,
                 of_sender,
             }),
-            MailboxAccess::Graph(access) => match doors.tenants.graph(&access.tenant).await {
+            MailboxAccess::Graph(access) => match doors.graph(&access.tenant).await {
                 Ok(graph) => watchers.push(Box::new(GraphWatcher::new(graph, mailbox.clone(), access.clone(), of_sender))),
                 Err(trouble) => drop(unwatched.insert(mailbox.name.clone(), trouble)),
             },

@@ -12,6 +12,7 @@ mod cloud;
 mod error;
 mod http;
 mod page;
+pub mod permissions;
 mod random;
 mod request;
 mod retry;

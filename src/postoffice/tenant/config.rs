@@ -23,6 +23,8 @@ pub struct Config {
     pub managed_identity: Option<String>,
     /// How long a token holds.
     pub token_life: TimeDelta,
+    /// Whether tokens are such that nobody but the tenant can read them, as Microsoft may make them any day.
+    pub opaque_tokens: bool,
     /// How the sign-in by device code ends when nobody says [`super::Tenant::sign_in`]: after so many polls, or never.
     pub signs_in_after: Option<u32>,
     /// The seconds between the polls of a device code.
@@ -61,6 +63,7 @@ impl Config {
             managed_identity: None,
             apps: vec![app],
             token_life: TimeDelta::seconds(3599),
+            opaque_tokens: false,
             signs_in_after: None,
             poll_interval: 5,
             trace: Trace::Ready,
@@ -93,6 +96,8 @@ pub struct App {
     pub federation: Option<Federation>,
     /// The application permissions consented, `Mail.ReadBasic.All` and so on; with device code the delegated ones.
     pub roles: BTreeSet<String>,
+    /// What Exchange itself granted (RBAC for Applications): as good as the above, and in no token.
+    pub by_exchange: BTreeSet<String>,
     /// Whether the service principal is disabled.
     pub disabled: bool,
     /// Whether public client flows are allowed (device code).
