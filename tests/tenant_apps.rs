@@ -45,7 +45,7 @@ async fn the_least_permissions_are_right() {
         0,
         &[
             "ok tenant lab signed in as 9f20c1d2",
-            "Every route and mailbox answers. Nothing was sent.",
+            "Every route, mailbox and tenant answers. Nothing was sent.",
         ],
     );
     assert!(!told.text.contains("look ") && !told.text.contains("WRONG"), "{}", told.text);
@@ -62,7 +62,7 @@ async fn what_is_missing_fails_and_what_is_too_much_only_warns() {
             "look tenant lab: Mail.ReadWrite is more than the site needs it lets the app change and delete every message",
             "Mail.Read is enough for what the site asks",
             "look tenant lab: Directory.ReadWrite.All is more than the site needs it lets the app change the directory",
-            "1 tenant or permission is not as needed. 2 permissions need a look. Nothing was sent.",
+            "1 permission is missing. 2 permissions need a look. Nothing was sent.",
         ],
     );
     let told = checked(app(READER, &["Mail.Read", "Mail.Send", "Mail.ReadWrite"])).await;

@@ -115,26 +115,31 @@ impl Desk {
         for (name, reason) in world.unwatched {
             findings.push(Finding::new(&format!("mailbox {name}"), State::Wrong, &reason));
         }
-        let permissions = permissions::findings(&site, &world.tenants, &read).await;
-        self.show(findings, permissions)
+        let (tenants, permissions) = permissions::findings(&site, &world.tenants, &read).await;
+        findings.extend(tenants);
+        self.show(findings, permissions, !site.tenants.is_empty())
     }
 
-    fn show(&self, answers: Vec<Finding>, permissions: Vec<Finding>) -> Result<Code, Halt> {
+    fn show(&self, answers: Vec<Finding>, permissions: Vec<Finding>, with_tenants: bool) -> Result<Code, Halt> {
         let (color, width) = (self.output.style().color, self.output.style().width);
         let count = |findings: &[Finding], state| findings.iter().filter(|finding| finding.state == state).count();
         let silent = count(&answers, State::Wrong);
         let missing = count(&permissions, State::Wrong);
         let doubtful = count(&permissions, State::Doubtful);
-        let mut last = match silent {
-            0 => "Every route and mailbox answers.".to_owned(),
-            _ => format!(
+        let mut last = match (silent, with_tenants) {
+            (0, false) => "Every route and mailbox answers.".to_owned(),
+            (0, true) => "Every route, mailbox and tenant answers.".to_owned(),
+            (_, false) => format!(
                 "{silent} of {} do not answer as they should.",
                 counted(answers.len(), "route or mailbox", "routes and mailboxes")
             ),
+            (_, true) => format!(
+                "{silent} of {} routes, mailboxes and tenants do not answer as they should.",
+                answers.len()
+            ),
         };
         if missing > 0 {
-            let what = counted(missing, "tenant or permission is", "tenants or permissions are");
-            last.push_str(&format!(" {what} not as needed."));
+            last.push_str(&format!(" {} missing.", counted(missing, "permission is", "permissions are")));
         }
         if doubtful > 0 {
             last.push_str(&format!(

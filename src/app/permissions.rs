@@ -19,10 +19,14 @@ use tokio::time::Instant;
 /// A sign-in takes no longer; by now most have been made.
 const PATIENCE: Duration = Duration::from_secs(90);
 
-/// One finding for each tenant, and one for each permission that is missing or too much. `read`: the tenant entries by whose app a mailbox could be
+/// A finding for each tenant, and one for each permission that is missing or too much. `read`: the tenant entries by whose app a mailbox could be
 /// read just now.
-pub(super) async fn findings(site: &Site, clients: &BTreeMap<String, Result<Graph, String>>, read: &BTreeSet<String>) -> Vec<Finding> {
-    let mut findings = Vec::new();
+pub(super) async fn findings(
+    site: &Site,
+    clients: &BTreeMap<String, Result<Graph, String>>,
+    read: &BTreeSet<String>,
+) -> (Vec<Finding>, Vec<Finding>) {
+    let (mut findings, mut permissions) = (Vec::new(), Vec::new());
     for tenant in &site.tenants {
         let name = format!("tenant {}", tenant.name);
         let needs = needs(site, &tenant.name);
@@ -42,10 +46,14 @@ pub(super) async fn findings(site: &Site, clients: &BTreeMap<String, Result<Grap
                 "signed in; which permissions the app holds is not known, for its token cannot be read: Microsoft may change that at any time, \
                  and what the mailboxes answered counts",
             )),
-            Ok(Some(held)) => findings.extend(of_tenant(tenant, &needs, &held, read.contains(&tenant.name))),
+            Ok(Some(held)) => {
+                let (tenant, of_it) = of_tenant(tenant, &needs, &held, read.contains(&tenant.name));
+                findings.push(tenant);
+                permissions.extend(of_it);
+            }
         }
     }
-    findings
+    (findings, permissions)
 }
 
 /// The permissions in the token; `None` if they cannot be read.
@@ -60,7 +68,7 @@ async fn signed_in(client: Option<&Result<Graph, String>>) -> Result<Option<Vec<
     Ok(token.roles().map(<[String]>::to_vec))
 }
 
-fn of_tenant(tenant: &Tenant, needs: &BTreeSet<Need>, held: &[String], could_read: bool) -> Vec<Finding> {
+fn of_tenant(tenant: &Tenant, needs: &BTreeSet<Need>, held: &[String], could_read: bool) -> (Finding, Vec<Finding>) {
     let name = format!("tenant {}", tenant.name);
     let (missing, superfluous) = review(needs, held);
     // Whoever reads without a permission that the token shows was granted it by Exchange itself.
@@ -74,11 +82,8 @@ fn of_tenant(tenant: &Tenant, needs: &BTreeSet<Need>, held: &[String], could_rea
     } else {
         ""
     };
-    let mut findings = vec![Finding::new(
-        &name,
-        State::Right,
-        &format!("signed in as {}; {shown}{by_exchange}", tenant.client_id),
-    )];
+    let signed_in = format!("signed in as {}; {shown}{by_exchange}", tenant.client_id);
+    let mut findings = Vec::new();
     for missing in missing {
         if missing.0 == Need::Read && could_read {
             continue;
@@ -96,7 +101,7 @@ fn of_tenant(tenant: &Tenant, needs: &BTreeSet<Need>, held: &[String], could_rea
         let what = format!("{name}: {} is more than the site needs", superfluous.permission);
         findings.push(Finding::new(&what, State::Doubtful, &superfluous.sentence()));
     }
-    findings
+    (Finding::new(&name, State::Right, &signed_in), findings)
 }
 
 #[cfg(test)]
@@ -115,7 +120,7 @@ mod tests {
             place: Place::default(),
         };
         let held: Vec<String> = held.iter().map(|&name| name.to_owned()).collect();
-        let findings = of_tenant(&tenant, &needs.iter().copied().collect(), &held, could_read);
+        let (_, findings) = of_tenant(&tenant, &needs.iter().copied().collect(), &held, could_read);
         findings.into_iter().map(|finding| (finding.state, finding.what)).collect()
     }
 
@@ -124,16 +129,11 @@ mod tests {
         let all = |states: &[(State, &str)]| -> Vec<(State, String)> {
             states.iter().map(|(state, what)| (*state, format!("tenant lab{what}"))).collect()
         };
-        let right = (State::Right, "");
-        assert_eq!(
-            found(&[Need::Read], &[], false),
-            all(&[right, (State::Wrong, ": Mail.Read is missing")])
-        );
-        assert_eq!(found(&[Need::Read], &[], true), all(&[right]));
+        assert_eq!(found(&[Need::Read], &[], false), all(&[(State::Wrong, ": Mail.Read is missing")]));
+        assert_eq!(found(&[Need::Read], &[], true), []);
         assert_eq!(
             found(&[Need::Read, Need::Send, Need::Trace], &[], true),
             all(&[
-                right,
                 (State::Doubtful, ": Mail.Send is not in the token"),
                 (State::Wrong, ": ExchangeMessageTrace.Read.All is missing"),
             ]),
@@ -141,12 +141,12 @@ mod tests {
         );
         assert_eq!(
             found(&[Need::Read, Need::Send], &["Mail.Read"], true),
-            all(&[right, (State::Wrong, ": Mail.Send is missing")]),
+            all(&[(State::Wrong, ": Mail.Send is missing")]),
             "where the token shows one, it shows the others"
         );
         assert_eq!(
             found(&[Need::Read], &["Mail.Read", "Mail.Send"], true),
-            all(&[right, (State::Doubtful, ": Mail.Send is more than the site needs")])
+            all(&[(State::Doubtful, ": Mail.Send is more than the site needs")])
         );
     }
 }

@@ -21,8 +21,8 @@ pub(super) fn build(context: &mut Context<'_>, named: Option<&At<Named<TenantSha
     }
     for (name, shape) in named.into_iter().flat_map(|named| named.values()) {
         if let Some(with) = shape.clean.as_ref().and_then(|clean| clean.with.as_ref()) {
-            let names = named.into_iter().flat_map(|named| named.names());
-            check_cleaner(context, name, with, names, &tenants);
+            let known = named.into_iter().flat_map(|all| all.names());
+            check_cleaner(context, name, with, known, &tenants);
         }
     }
     tenants
@@ -33,10 +33,10 @@ fn check_cleaner<'a>(
     context: &mut Context<'_>,
     name: &At<String>,
     with: &At<String>,
-    names: impl Iterator<Item = &'a str>,
+    known: impl Iterator<Item = &'a str>,
     tenants: &[Tenant],
 ) {
-    let others: Vec<&str> = names.filter(|other| *other != name.as_str()).collect();
+    let others: Vec<&str> = known.filter(|other| *other != name.as_str()).collect();
     if with.value == name.value {
         let title = format!("{} is this entry itself", quoted(with));
         context

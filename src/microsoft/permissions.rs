@@ -347,7 +347,7 @@ mod tests {
                 let sentence = Missing(row.need).sentence(&proof);
                 assert!(sentence.contains(row.suffice[0]) && sentence.contains(row.otherwise), "{sentence}");
             }
-            assert_eq!(Missing(row.need).sentence(&Proof::Managed).contains(row.role_id), true);
+            assert!(Missing(row.need).sentence(&Proof::Managed).contains(row.role_id));
         }
         let said = |name: &str| {
             let superfluous = Superfluous {

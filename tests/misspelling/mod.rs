@@ -22,6 +22,18 @@ pub const SORTS: [&str; 11] = [
     "the reply's",
 ];
 
+/// Names in the parts of a batch, which stand within texts: of paths, options, properties, header fields and preferences.
+const IN_PARTS: [&str; 8] = [
+    "mailFolders",
+    "messages",
+    "$value",
+    "$select",
+    "parentFolderId",
+    "displayName",
+    "Prefer",
+    "IdType",
+];
+
 /// A request with a mistake in it.
 pub struct Wrong {
     pub request: Request,
@@ -63,11 +75,15 @@ pub fn of_request(contract: &Contract, request: &Request) -> Vec<Wrong> {
     }
     for (place, name) in request.header_names.iter().enumerate() {
         add(format!("the header field {name}"), &|wrong| {
-            wrong.header_names[place] = misspelt(name)
+            wrong.header_names[place] = misspelt(name);
         });
     }
     if template == "/$batch" {
-        of_parts(request, &mut add);
+        for name in IN_PARTS.iter().filter(|name| request.body.contains(*name)) {
+            add(format!("the part's {name}"), &|wrong| {
+                wrong.body = wrong.body.replace(name, &misspelt(name))
+            });
+        }
     }
     for (sort, text) in [("body", Some(&request.body)), ("reply", request.reply.as_ref())] {
         let Some(json) = text.and_then(|text| serde_json::from_str::<Value>(text).ok()) else {
@@ -87,25 +103,6 @@ pub fn of_request(contract: &Contract, request: &Request) -> Vec<Wrong> {
     all
 }
 
-/// The query options and preferences of a batch's parts: text within JSON.
-fn of_parts(request: &Request, add: &mut dyn FnMut(String, &dyn Fn(&mut Request))) {
-    for name in [
-        "$select",
-        "parentFolderId",
-        "displayName",
-        "mailFolders",
-        "messages",
-        "$value",
-        "IdType",
-        "Prefer",
-    ] {
-        let text = request.body.replace(name, &misspelt(name));
-        if text != request.body {
-            add(format!("the part's {name}"), &|wrong| wrong.body.clone_from(&text));
-        }
-    }
-}
-
 /// Another word of the same letters, nearly.
 fn misspelt(name: &str) -> String {
     let mut letters: Vec<char> = name.chars().collect();
@@ -118,7 +115,7 @@ fn misspelt(name: &str) -> String {
     letters.into_iter().collect()
 }
 
-/// The names in a value of OData: what stands in no quotes and is no operator, number or time.
+/// The names in a value of `OData`: what stands in no quotes and is no operator, number or time.
 fn words(value: &str) -> Vec<String> {
     let outside: String = value
         .split('\'')

@@ -10,6 +10,10 @@ use chrono::TimeDelta;
 
 /// What a tenant is.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a mood of the service that a test chooses by itself"
+)]
 pub struct Config {
     /// The tenant's id, a GUID.
     pub id: String,
