@@ -47,9 +47,9 @@ async fn asked() -> Vec<Request> {
         "rule-deleted",
         "zap",
         "shared",
-        "storm",
         "twice",
         "ndr-5.1.10",
+        "out-of-scope",
     ];
     world.site(&[("lab", READER, "")], &recipients);
     for (arguments, code) in [

@@ -81,7 +81,7 @@ pub fn of_request(contract: &Contract, request: &Request) -> Vec<Wrong> {
     if template == "/$batch" {
         for name in IN_PARTS.iter().filter(|name| request.body.contains(*name)) {
             add(format!("the part's {name}"), &|wrong| {
-                wrong.body = wrong.body.replace(name, &misspelt(name))
+                wrong.body = wrong.body.replace(name, &misspelt(name));
             });
         }
     }
