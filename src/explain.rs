@@ -12,6 +12,7 @@ mod refusal;
 mod returned;
 mod span;
 mod status;
+mod traced;
 mod unproven;
 
 pub use quote::queue_id;
@@ -73,6 +74,9 @@ fn main_finding(probe: &JudgedProbe) -> Finding {
     if let Some(finding) = arrival::against_expectation(probe) {
         return finding;
     }
+    if let Some(finding) = traced::finding(probe) {
+        return finding;
+    }
     match probe.verdict {
         Verdict::Inbox => arrival::inbox(probe),
         Verdict::Folder => arrival::folder(probe),
@@ -89,6 +93,14 @@ fn main_finding(probe: &JudgedProbe) -> Finding {
         Verdict::Unknown => unproven::unknown(probe),
         Verdict::Pending => unproven::pending(probe),
     }
+}
+
+fn capitalised(sentence: &str) -> String {
+    let mut characters = sentence.chars();
+    characters
+        .next()
+        .map(|first| first.to_uppercase().chain(characters).collect())
+        .unwrap_or_default()
 }
 
 /// Whether the verdict is one of those expected, whatever the outcome: what is late was expected all the same.

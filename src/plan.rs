@@ -131,6 +131,7 @@ pub fn plan(site: &Site, scenario: &Scenario, start: &Start, random: &mut dyn Fn
     // What may leave first is tried first.
     probes.sort_by_key(|probe| probe.not_before);
     let recipients = recipients.values;
+    let mailboxes = watched(site, &recipients, &senders.values);
     Ok(Plan {
         run: RunInfo {
             id: start.run.clone(),
@@ -142,7 +143,8 @@ pub fn plan(site: &Site, scenario: &Scenario, start: &Start, random: &mut dyn Fn
             change: start.change.clone(),
             description: scenario.description.clone(),
         },
-        mailboxes: watched(site, &recipients, &senders.values),
+        traces: traces(site, &mailboxes),
+        mailboxes,
         addresses: addresses(site),
         recipients,
         senders: senders.values,
@@ -206,9 +208,10 @@ fn stays_inside(site: &Site, route: &Route, recipient: &Recipient) -> bool {
         .user
         .rsplit_once('@')
         .is_some_and(|(_, domain)| domain.eq_ignore_ascii_case(&recipient.domain()));
-    let in_tenant = |name: &MailboxName| {
-        site.mailbox(name)
-            .is_some_and(|mailbox| matches!(&mailbox.access, MailboxAccess::Graph(graph) if graph.tenant == from.tenant))
+    let in_tenant = |name: &MailboxName| match site.mailbox(name).map(|mailbox| &mailbox.access) {
+        Some(MailboxAccess::Graph(graph)) => graph.tenant == from.tenant,
+        Some(MailboxAccess::Trace(trace)) => trace.tenant == from.tenant,
+        Some(MailboxAccess::Imap(_)) | None => false,
     };
     same_domain || recipient.meant.iter().any(in_tenant)
 }
@@ -359,10 +362,62 @@ fn watched(site: &Site, recipients: &[Recipient], senders: &[crate::model::Sende
         .collect();
     site.mailboxes
         .iter()
-        .map(|mailbox| &mailbox.name)
-        .filter(|name| needed.contains(name) || !by_default.contains(name))
-        .cloned()
+        // A trace shows no stray copies: it is asked only where it is needed.
+        .filter(|mailbox| {
+            let is_trace = matches!(mailbox.access, MailboxAccess::Trace(_));
+            needed.contains(&mailbox.name) || (!is_trace && !by_default.contains(&mailbox.name))
+        })
+        .map(|mailbox| mailbox.name.clone())
         .collect()
+}
+
+/// What should be known before the plan is carried out: where times are too short for what only a message trace can show.
+pub fn warnings(plan: &Plan) -> Vec<String> {
+    let mut warnings = BTreeSet::new();
+    for probe in &plan.probes {
+        let recipient = plan.recipient(probe);
+        let trace = |name: &MailboxName| Some((name.clone(), *plan.traces.get(name)?));
+        let unread = recipient.meant.iter().find_map(trace);
+        if let Some((name, delay)) = unread.filter(|(_, delay)| probe.within < *delay) {
+            warnings.insert(format!(
+                "`within` ({}) is shorter than the delay of the message trace ({}): of {name}, which is not read, it cannot be proven that a \
+                 delivery was in time",
+                words(probe.within),
+                words(delay)
+            ));
+        }
+        let any = recipient.meant.iter().chain(recipient.quarantine.mailboxes()).find_map(trace);
+        if let Some((_, delay)) = any.filter(|(_, delay)| probe.give_up_after < *delay) {
+            warnings.insert(format!(
+                "`give_up_after` ({}) is shorter than the delay of the message trace ({}): what it shows comes after that, so the run goes on for \
+                 {} before anything is called lost",
+                words(probe.give_up_after),
+                words(delay),
+                words(probe.give_up_after + delay)
+            ));
+        }
+    }
+    warnings.into_iter().collect()
+}
+
+/// `15m`, as a site writes it.
+fn words(period: Duration) -> String {
+    let seconds = period.as_secs();
+    match (period.subsec_millis(), seconds % 60, seconds % 3600) {
+        (0, 0, 0) if seconds > 0 => format!("{}h", seconds / 3600),
+        (0, 0, _) if seconds > 0 => format!("{}m", seconds / 60),
+        (0, ..) => format!("{seconds}s"),
+        _ => format!("{}ms", period.as_millis()),
+    }
+}
+
+/// The message traces among these mailboxes, each with its delay.
+fn traces(site: &Site, mailboxes: &[MailboxName]) -> BTreeMap<MailboxName, Duration> {
+    let trace = |name: &MailboxName| match &site.mailbox(name)?.access {
+        MailboxAccess::Trace(trace) => Some((name.clone(), trace.delay)),
+        MailboxAccess::Imap(_) | MailboxAccess::Graph(_) => None,
+    };
+    mailboxes.iter().filter_map(trace).collect()
 }
 
 /// Which mailbox belongs to which address: what binds a bounce that names a member to that member.
@@ -374,6 +429,7 @@ fn addresses(site: &Site) -> BTreeMap<String, MailboxName> {
             MailboxAccess::Imap(imap) if imap.root.is_none() => imap.sign_in.user().split('*').next().unwrap_or_default(),
             MailboxAccess::Imap(_) => "",
             MailboxAccess::Graph(graph) => &graph.user,
+            MailboxAccess::Trace(_) => "",
         };
         if user.contains('@') {
             addresses.insert(user.to_lowercase(), mailbox.name.clone());

@@ -304,6 +304,39 @@ recipients:
 }
 
 #[test]
+fn traces_speak_for_quarantine_and_for_mailboxes_that_are_not_read() {
+    let site = site(Path::new("tests/config/valid/traces.yaml")).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let told = |recipient: &mailflow::model::Recipient| {
+        let quarantine = match &recipient.quarantine {
+            QuarantinePolicy::Mailboxes(names) => names.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+            other => format!("{other:?}"),
+        };
+        let meant: Vec<String> = recipient.meant.iter().map(ToString::to_string).collect();
+        format!("{}: {} / {quarantine}", recipient.address, meant.join(", "))
+    };
+    assert_eq!(
+        site.recipients.iter().map(told).collect::<Vec<_>>(),
+        [
+            "admin@contoso.example: admin@contoso.example / message trace of contoso",
+            "billing@contoso.example: billing@contoso.example / message trace of contoso",
+            "both@contoso.example: both@contoso.example / held, message trace of fabrikam",
+            "open@contoso.example: open@contoso.example / None",
+            "ceo@contoso.example: ceo / message trace of contoso",
+            "cfo@contoso.example: cfo@contoso.example / message trace of fabrikam",
+            "silent@silent.example: silent@silent.example / Unsaid",
+            "all@contoso.example: ceo, admin@contoso.example / message trace of contoso",
+            "mixed@contoso.example: ceo, silent@silent.example / Unsaid",
+        ]
+    );
+    let delay = |name: &str| match &site.mailbox(&name.into()).unwrap().access {
+        MailboxAccess::Trace(trace) => trace.delay,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(delay("ceo"), std::time::Duration::from_mins(15));
+    assert_eq!(delay("message trace of fabrikam"), std::time::Duration::from_mins(25));
+}
+
+#[test]
 fn tenants_and_their_mailboxes_are_read() {
     let folder = Path::new("tests/config/valid");
     let site = site(&folder.join("tenants.yaml")).unwrap_or_else(|mistakes| panic!("{mistakes}"));
@@ -342,7 +375,7 @@ fn tenants_and_their_mailboxes_are_read() {
     assert!(matches!(&site.routes[0].kind, RouteKind::Graph(access) if parts(access) == graph("pem", "probe@contoso.example")));
     let of = |mailbox: &Mailbox| match &mailbox.access {
         MailboxAccess::Graph(access) => (mailbox.name.to_string(), parts(access)),
-        MailboxAccess::Imap(_) => unreachable!("there is none"),
+        MailboxAccess::Imap(_) | MailboxAccess::Trace(_) => unreachable!("there is none"),
     };
     let expected = [
         ("admins", graph("secret", "9f20aaaa-0000-4000-8000-000000000002")),

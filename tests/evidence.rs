@@ -77,6 +77,7 @@ fn plan() -> Plan {
     };
     Plan {
         spacing: std::time::Duration::ZERO,
+        traces: std::collections::BTreeMap::new(),
         addresses: std::collections::BTreeMap::new(),
         run: RunInfo {
             id: run(),

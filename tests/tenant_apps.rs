@@ -120,7 +120,7 @@ async fn the_app_that_deletes_is_checked_too() {
         &[
             "WRONG tenant broom: Mail.ReadWrite is missing without it, `mailflow clean` deletes nothing",
             "ok mailbox ok@tenant.example, to be cleaned with tenant broom",
-            "ok tenant spare no Graph mailbox, no Graph route and no cleaning asks for it",
+            "ok tenant spare no Graph mailbox, no Graph route, no message trace and no cleaning asks for it",
         ],
     );
 }

@@ -179,7 +179,7 @@ impl Desk {
 fn tenant_of(site: &Site, name: &MailboxName) -> Option<String> {
     match &site.mailbox(name)?.access {
         MailboxAccess::Graph(access) => Some(access.tenant.clone()),
-        MailboxAccess::Imap(_) => None,
+        MailboxAccess::Imap(_) | MailboxAccess::Trace(_) => None,
     }
 }
 

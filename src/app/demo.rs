@@ -3,7 +3,10 @@
 use super::{Code, Desk, Halt, output::Target};
 use crate::{
     config,
-    postoffice::{Addresses, PostOffice, Settings},
+    postoffice::{
+        Addresses, PostOffice, Settings,
+        tenant::{App, Config, Tenant},
+    },
 };
 use std::{
     fs,
@@ -15,15 +18,22 @@ use std::{
 /// The scenario that shows every verdict.
 const SCENARIO: &str = include_str!("../../scenarios/demo.yaml");
 const SITE: &str = include_str!("demo_site.yaml");
+/// The app by which the site signs in to the simulated tenant.
+const APP: &str = "9f20c1d2-3a4b-4c5d-8e6f-7a8b9c0d1e2f";
 
 impl Desk {
     pub(super) async fn demo(&mut self, scenario: Option<&Path>) -> Result<Code, Halt> {
         let targets = Target::all(&self.shared.report)?;
         let clock = self.clock;
-        let office = PostOffice::open(Settings::new(move || clock.now())).await?;
+        let secret = data_encoding::HEXLOWER.encode(&self.random_bytes::<16>()?);
+        let tenant = Config::new(App::with_secret(APP, &secret));
+        let tenant_id = tenant.id.clone();
+        let mut settings = Settings::new(move || clock.now());
+        settings.tenant = Some(tenant);
+        let office = PostOffice::open(settings).await?;
         // Gone at the end, and with it every secret of this world; a state folder that was asked for stays.
         let folder = tempfile::Builder::new().prefix("mailflow-demo-").tempdir()?;
-        self.shared.site = write_site(folder.path(), &office)?;
+        self.shared.site = write_site(folder.path(), &office, &tenant_id, &secret)?;
         if self.shared.state.is_none() {
             self.shared.state = Some(folder.path().join("state"));
         }
@@ -49,7 +59,7 @@ impl Desk {
 }
 
 /// Writes the site of this world, its CA and its secrets into a folder of its own.
-fn write_site(folder: &Path, office: &PostOffice) -> Result<PathBuf, Halt> {
+fn write_site(folder: &Path, office: &PostOffice, tenant_id: &str, app_secret: &str) -> Result<PathBuf, Halt> {
     let Addresses {
         submission,
         gateway_a,
@@ -58,26 +68,36 @@ fn write_site(folder: &Path, office: &PostOffice) -> Result<PathBuf, Halt> {
         imaps,
         ..
     } = office.addresses();
+    let tenant = office.tenant();
     let places = [
-        ("submission", submission),
-        ("gateway_a", gateway_a),
-        ("gateway_b", gateway_b),
-        ("imap", imap),
-        ("imaps", imaps),
+        ("submission", submission.to_string()),
+        ("gateway_a", gateway_a.to_string()),
+        ("gateway_b", gateway_b.to_string()),
+        ("imap", imap.to_string()),
+        ("imaps", imaps.to_string()),
+        ("tenant_id", tenant_id.to_owned()),
+        ("app", APP.to_owned()),
+        ("authority", tenant.map(|tenant| tenant.authority().to_owned()).unwrap_or_default()),
+        ("graph", tenant.map(|tenant| tenant.graph().to_owned()).unwrap_or_default()),
     ];
-    let site = places.iter().fold(SITE.to_owned(), |site, (name, address)| {
-        site.replace(&format!("{{{{{name}}}}}"), &address.to_string())
+    let site = places.iter().fold(SITE.to_owned(), |site, (name, value)| {
+        site.replace(&format!("{{{{{name}}}}}"), value)
     });
     let path = folder.join("mailflow.yaml");
     fs::write(&path, site)?;
     fs::write(folder.join("ca.pem"), office.ca_pem())?;
-    for (file, login) in [("probe.secret", "probe@sender.example"), ("watcher.secret", "watcher")] {
+    fs::write(folder.join("tenant.pem"), tenant.map(Tenant::ca_pem).unwrap_or_default())?;
+    for (file, text) in [
+        ("probe.secret", office.password("probe@sender.example")),
+        ("watcher.secret", office.password("watcher")),
+        ("app.secret", app_secret.to_owned()),
+    ] {
         let mut secret = fs::OpenOptions::new()
             .write(true)
             .create_new(true)
             .mode(0o600)
             .open(folder.join(file))?;
-        writeln!(secret, "{}", office.password(login))?;
+        writeln!(secret, "{text}")?;
     }
     Ok(path)
 }

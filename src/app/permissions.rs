@@ -34,7 +34,7 @@ pub(super) async fn findings(
             findings.push(Finding::new(
                 &name,
                 State::Right,
-                "no Graph mailbox, no Graph route and no cleaning asks for it",
+                "no Graph mailbox, no Graph route, no message trace and no cleaning asks for it",
             ));
             continue;
         }
@@ -116,6 +116,7 @@ mod tests {
             client_id: "app".to_owned(),
             cloud: TenantCloud::Global,
             proof: Proof::GitHub,
+            trace: None,
             clean_with: None,
             place: Place::default(),
         };

@@ -7,7 +7,8 @@ use crate::{
     journal::RunLog,
     judge::summarize,
     model::{Event, Judged, Plan, ProbeId, RunId, Scenario, Site, TagKey},
-    plan::{Start, plan},
+    plan::{Start, plan, warnings},
+    report::escape,
     run::{Setup, run},
     scrub::Scrubber,
 };
@@ -70,6 +71,9 @@ impl Desk {
             })
         };
         let plan = plan(site, scenario, &start, &mut random)?;
+        for warning in warnings(&plan) {
+            self.output.remark(&format!("warning: {}", escape(&warning)));
+        }
         failed.map_or(Ok(plan), Err)
     }
 

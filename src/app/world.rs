@@ -6,12 +6,13 @@ use crate::{
     clock::Clock,
     config::secrets,
     microsoft::Graph,
-    model::{Mailbox, MailboxAccess, MailboxName, Plan, Route, RouteKind, SecretSource, SignIn, Site},
-    send::{Conduct, Credentials, GraphSender, MxSender, Sender, SmtpSender, Timeouts},
+    model::{Mailbox, MailboxAccess, MailboxName, Plan, Route, RouteKind, SecretSource, Sender, SignIn, Site, TraceAccess},
+    send::{self, Conduct, Credentials, GraphSender, MxSender, SmtpSender, Timeouts},
     watch::{
         Watcher,
         graph::GraphWatcher,
         imap::{self, Budget, Patience, Watched},
+        trace::TraceWatcher,
     },
 };
 use secrecy::SecretString;
@@ -26,7 +27,7 @@ use std::{
 #[derive(Default)]
 pub(super) struct World {
     /// One for each route, by name.
-    pub senders: HashMap<String, Arc<dyn Sender>>,
+    pub senders: HashMap<String, Arc<dyn send::Sender>>,
     /// Routes by which nothing can be sent, with the reason.
     pub unsendable: BTreeMap<String, String>,
     /// Together they cover the mailboxes.
@@ -81,7 +82,7 @@ impl World {
             }
         }
         let patience = Patience::default().at_most(longest_wait(plan));
-        let watchers = eyes(site, wanted.into_iter(), patience, &mut doors, &mut unwatched).await;
+        let watchers = eyes(site, &plan.senders, wanted.into_iter(), patience, &mut doors, &mut unwatched).await;
         Self {
             watchers,
             unwatched,
@@ -94,7 +95,15 @@ impl World {
     pub async fn to_check(site: &Site, clock: Clock) -> Self {
         let doors = &mut Doors::of(site, clock);
         let mut world = senders(site.routes.iter(), (clock, Timeouts::default()), doors).await;
-        world.watchers = eyes(site, site.mailboxes.iter(), Patience::default(), doors, &mut world.unwatched).await;
+        world.watchers = eyes(
+            site,
+            &site.senders,
+            site.mailboxes.iter(),
+            Patience::default(),
+            doors,
+            &mut world.unwatched,
+        )
+        .await;
         for mailbox in &site.mailboxes {
             if let MailboxAccess::Graph(access) = &mailbox.access
                 && let Some(cleaner) = doors.tenants.cleaner_of(&access.tenant)
@@ -206,7 +215,7 @@ async fn senders(routes: impl Iterator<Item = &Route>, (clock, timeouts): (Clock
     world
 }
 
-async fn sender(route: &Route, conduct: &Conduct, doors: &mut Doors<'_>) -> Result<Arc<dyn Sender>, String> {
+async fn sender(route: &Route, conduct: &Conduct, doors: &mut Doors<'_>) -> Result<Arc<dyn send::Sender>, String> {
     match &route.kind {
         RouteKind::Smtp(smtp) => {
             let credentials = match &smtp.sign_in {
@@ -241,6 +250,7 @@ async fn credentials(sign_in: &SignIn, secrets: &mut Secrets) -> Result<Credenti
 /// A mailbox whose secret cannot be had stops nothing: it is blind, and says why.
 async fn eyes<'a>(
     site: &Site,
+    senders: &[Sender],
     mailboxes: impl Iterator<Item = &'a Mailbox>,
     patience: Patience,
     doors: &mut Doors<'_>,
@@ -248,6 +258,7 @@ async fn eyes<'a>(
 ) -> Vec<Box<dyn Watcher>> {
     let of_sender: BTreeSet<&MailboxName> = site.senders.iter().filter_map(|sender| sender.mailbox.as_ref()).collect();
     let mut watched = Vec::new();
+    let mut traces: Vec<(&TraceAccess, Vec<MailboxName>)> = Vec::new();
     let mut watchers: Vec<Box<dyn Watcher>> = Vec::new();
     for mailbox in mailboxes {
         let of_sender = of_sender.contains(&mailbox.name);
@@ -262,6 +273,16 @@ async fn eyes<'a>(
                 Ok(graph) => watchers.push(Box::new(GraphWatcher::new(graph, mailbox.clone(), access.clone(), of_sender))),
                 Err(trouble) => drop(unwatched.insert(mailbox.name.clone(), trouble)),
             },
+            MailboxAccess::Trace(access) => match traces.iter_mut().find(|(known, _)| *known == access) {
+                Some((_, names)) => names.push(mailbox.name.clone()),
+                None => traces.push((access, vec![mailbox.name.clone()])),
+            },
+        }
+    }
+    for (access, names) in traces {
+        match doors.tenants.graph(&access.tenant).await {
+            Ok(graph) => watchers.push(Box::new(TraceWatcher::new(graph, senders, access, names))),
+            Err(trouble) => unwatched.extend(names.into_iter().map(|name| (name, trouble.clone()))),
         }
     }
     let imap = imap::watchers(watched, patience, Budget::default);

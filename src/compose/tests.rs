@@ -72,6 +72,7 @@ fn plan(role: &str) -> Plan {
         mailboxes: vec![],
         probes,
         spacing: std::time::Duration::ZERO,
+        traces: std::collections::BTreeMap::new(),
     }
 }
 

@@ -91,7 +91,7 @@ impl JsonSchema for Quarantine {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let mailbox = generator.subschema_for::<MailboxRef>();
         json_schema!({
-            "description": "The mailboxes that hold mail in quarantine; `none` if there are none, `unreadable` if nobody can read them. `trace` (the message trace) is not yet built.",
+            "description": "The mailboxes that hold mail in quarantine; `none` if there are none, `unreadable` if nobody can read them. `trace`: the message trace of their tenant tells.",
             "anyOf": [{ "enum": ["none", "unreadable", "trace"] }, { "type": "array", "items": mailbox, "minItems": 1 }]
         })
     }

@@ -10,8 +10,6 @@ use std::path::{Path, PathBuf};
 
 /// Said of the mailboxes of groups.
 pub(super) const GROUPS: &str = "not yet built: mailboxes of groups (`group`) come in a later version";
-/// Said of all that only the message trace could tell.
-pub(super) const TRACE: &str = "not yet built: the message trace (`trace`) comes in a later version";
 /// Said where a tenant would give the token of an SMTP or IMAP server.
 pub(super) const TENANT_TOKEN: &str = "not yet built: SMTP and IMAP with a token of a tenant (`tenant`) come in a later version";
 
@@ -46,7 +44,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Notes something that the structure knows and this version cannot do: [`GROUPS`], [`TRACE`] or [`TENANT_TOKEN`].
+    /// Notes something that the structure knows and this version cannot do: [`GROUPS`] or [`TENANT_TOKEN`].
     pub(super) fn not_yet_built(&mut self, span: &Span, what: &'static str) {
         self.mistakes.note(span.clone(), what);
     }

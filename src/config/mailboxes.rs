@@ -2,15 +2,17 @@
 
 use super::{
     choices::{MailboxRef, Quarantine},
-    context::{Context, Fill, TRACE},
+    context::{Context, Fill},
     endpoint::{self, Keys, SignInKeys, check_tenant},
     graph,
     mistakes::quoted,
     read::{At, Named},
     shapes::{FoldersShape, ImapShape, MailboxShape},
     source::Span,
+    traces::{self, Traces},
+    values::Address,
 };
-use crate::model::{ImapAccess, Mailbox, MailboxAccess, MailboxName, Placement, QuarantinePolicy};
+use crate::model::{ImapAccess, Mailbox, MailboxAccess, MailboxName, Placement, QuarantinePolicy, TraceAccess};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// All mailboxes so far.
@@ -20,6 +22,7 @@ pub(super) struct Mailboxes<'a> {
     /// The names under `mailboxes:`, those of faulty ones included.
     declared: BTreeSet<&'a str>,
     tenants: Vec<&'a str>,
+    traces: Traces,
     default: Option<&'a At<MailboxRef>>,
     peek_unsaid: HashSet<MailboxName>,
     placement_unsaid: HashSet<MailboxName>,
@@ -31,6 +34,7 @@ impl<'a> Mailboxes<'a> {
         context: &mut Context<'_>,
         named: Option<&'a At<Named<MailboxShape>>>,
         tenants: Vec<&'a str>,
+        traces: Traces,
         default: Option<&'a At<MailboxRef>>,
     ) -> Self {
         let mut mailboxes = Self {
@@ -38,6 +42,7 @@ impl<'a> Mailboxes<'a> {
             by_name: HashMap::new(),
             declared: named.map(|named| named.names().collect()).unwrap_or_default(),
             tenants,
+            traces,
             default,
             peek_unsaid: HashSet::new(),
             placement_unsaid: HashSet::new(),
@@ -105,6 +110,36 @@ impl<'a> Mailboxes<'a> {
         }
     }
 
+    /// The mailbox of a recipient: one that is not read, written in place, is called as the recipient's address is.
+    pub(super) fn of_recipient(
+        &mut self,
+        context: &mut Context<'_>,
+        reference: &At<MailboxRef>,
+        address: Option<&At<Address>>,
+    ) -> Option<MailboxName> {
+        match (&reference.value, address) {
+            (MailboxRef::Here(shape), Some(address)) if shape.trace.is_some() => {
+                let name = At {
+                    value: address.value.0.clone(),
+                    span: address.span.clone(),
+                };
+                let mailbox = self.build(context, shape, &reference.span, &Fill::default(), Some(&name))?;
+                Some(self.insert(shape, mailbox))
+            }
+            _ => self.resolve(context, reference),
+        }
+    }
+
+    /// Whether only a message trace may speak for this mailbox.
+    pub(super) fn is_trace(&self, name: &MailboxName) -> bool {
+        self.find(name)
+            .is_some_and(|mailbox| matches!(mailbox.access, MailboxAccess::Trace(_)))
+    }
+
+    fn find(&self, name: &MailboxName) -> Option<&Mailbox> {
+        self.list.get(*self.by_name.get(name.as_str())?)
+    }
+
     /// Whether a mailbox of this name stands under `mailboxes:`.
     pub(super) fn is_declared(&self, name: &str) -> bool {
         self.declared.contains(name)
@@ -143,18 +178,66 @@ impl<'a> Mailboxes<'a> {
         self.default.is_some_and(|default| !matches!(default.value, MailboxRef::None))
     }
 
-    /// What a recipient's `quarantine:` comes to.
-    pub(super) fn quarantine(&mut self, context: &mut Context<'_>, said: Option<&At<Quarantine>>) -> QuarantinePolicy {
-        let Some(said) = said else { return QuarantinePolicy::Unsaid };
+    /// What a recipient's `quarantine:` comes to; `meant` are its mailboxes. Where it says nothing, the traces of their tenants tell, if all have one.
+    pub(super) fn quarantine(
+        &mut self,
+        context: &mut Context<'_>,
+        said: Option<&At<Quarantine>>,
+        meant: &[MailboxName],
+    ) -> QuarantinePolicy {
+        let tenants: Vec<Option<String>> = meant.iter().map(|name| self.tenant_of(name)).collect();
+        let Some(said) = said else {
+            let traces: Option<Vec<TraceAccess>> = tenants.iter().map(|tenant| self.traces.access(tenant.as_deref()?)).collect();
+            return match traces.filter(|traces| !traces.is_empty()) {
+                Some(traces) => self.traced(context, traces, &Span::default()),
+                None => QuarantinePolicy::Unsaid,
+            };
+        };
         match &said.value {
             Quarantine::None => QuarantinePolicy::None,
             Quarantine::Unreadable => QuarantinePolicy::Unreadable,
             Quarantine::Trace => {
-                context.not_yet_built(&said.span, TRACE);
-                QuarantinePolicy::Unsaid
+                let mut tenants: Vec<String> = tenants.into_iter().flatten().collect();
+                if tenants.is_empty() {
+                    tenants.extend(self.traces.only().map(str::to_owned));
+                }
+                if tenants.is_empty() {
+                    context
+                        .mistakes
+                        .note(said.span.clone(), "whose message trace this is cannot be told")
+                        .help("no mailbox of it is in a tenant; name one whose `trace` may be read: `[{ trace: TENANT }]`");
+                }
+                let needed = |tenant: &String| self.traces.needed(context, tenant, &said.span);
+                let traces: Vec<TraceAccess> = tenants.iter().filter_map(needed).collect();
+                self.traced(context, traces, &said.span)
             }
             Quarantine::In(list) => QuarantinePolicy::Mailboxes(list.iter().filter_map(|one| self.resolve(context, one)).collect()),
         }
+    }
+
+    /// The tenant in which a mailbox is.
+    fn tenant_of(&self, name: &MailboxName) -> Option<String> {
+        match &self.find(name)?.access {
+            MailboxAccess::Imap(_) => None,
+            MailboxAccess::Graph(access) => Some(access.tenant.clone()),
+            MailboxAccess::Trace(access) => Some(access.tenant.clone()),
+        }
+    }
+
+    /// Quarantine that these traces show.
+    fn traced(&mut self, context: &Context<'_>, traces: Vec<TraceAccess>, span: &Span) -> QuarantinePolicy {
+        let mut names: Vec<MailboxName> = Vec::new();
+        for access in traces {
+            let place = traces::place(context, access, span);
+            if !names.contains(&place.name) {
+                names.push(place.name.clone());
+            }
+            if self.find(&place.name).is_none() {
+                self.by_name.insert(place.name.to_string(), self.list.len());
+                self.list.push(place);
+            }
+        }
+        QuarantinePolicy::Mailboxes(names)
     }
 
     /// Adds a mailbox. One that is the same in all but its place is shared; another of the same name gets the host behind it, or a number.
@@ -163,6 +246,7 @@ impl<'a> Mailboxes<'a> {
         let host = match &mailbox.access {
             MailboxAccess::Imap(access) => format!("{base} at {}", access.endpoint.host),
             MailboxAccess::Graph(access) => format!("{base} in {}", access.tenant),
+            MailboxAccess::Trace(access) => format!("{base} in the {}", access.place()),
         };
         let numbered = (2..).map(|number| format!("{host} ({number})"));
         for name in [base, host.clone()].into_iter().chain(numbered) {
@@ -198,7 +282,13 @@ impl<'a> Mailboxes<'a> {
     ) -> Option<Mailbox> {
         if let Some(tenant) = &shape.trace {
             check_tenant(context, tenant, &self.tenants);
-            context.not_yet_built(&tenant.span, TRACE);
+            traces::refuse_looks(context, shape);
+            let access = self.traces.needed(context, tenant, &tenant.span)?;
+            let mut place = traces::place(context, access, span);
+            if let Some(name) = name {
+                place.name = MailboxName::from(name.value.as_str());
+            }
+            return Some(place);
         }
         let outer = Keys {
             connect: shape.connect.as_ref(),

@@ -28,6 +28,7 @@ mod shapes;
 mod site;
 mod source;
 mod tenants;
+mod traces;
 mod tree;
 mod values;
 mod words;

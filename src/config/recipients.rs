@@ -35,12 +35,11 @@ pub(super) fn build(context: &mut Context<'_>, site: &SiteShape, mailboxes: &mut
     let mut recipients = Vec::with_capacity(shapes.len());
     for shape in shapes.iter() {
         let members = shape.reaches.as_ref().map(|members| reached(context, &members.0, &own, mailboxes));
-        let quarantine = mailboxes.quarantine(context, shape.quarantine.as_ref().or(default_quarantine));
-        let Some(address) = &shape.address else { continue };
         let group = members.is_some();
-        let meant = members
-            .or_else(|| own.get(&address.value.0.to_lowercase()).cloned().flatten())
-            .unwrap_or_default();
+        let own_mailbox = |address: &At<Address>| own.get(&address.value.0.to_lowercase()).cloned().flatten();
+        let meant = members.or_else(|| shape.address.as_ref().and_then(own_mailbox)).unwrap_or_default();
+        let quarantine = mailboxes.quarantine(context, shape.quarantine.as_ref().or(default_quarantine), &meant);
+        let Some(address) = &shape.address else { continue };
         recipients.push(Recipient {
             address: address.value.0.clone(),
             role: shape.role.as_ref().map(|role| role.value.clone()),
@@ -106,7 +105,12 @@ fn own_mailbox(context: &mut Context<'_>, shape: &RecipientShape, mailboxes: &mu
         return None;
     }
     if let Some(mailbox) = &shape.mailbox {
-        return Some(mailboxes.resolve(context, mailbox).into_iter().collect());
+        return Some(
+            mailboxes
+                .of_recipient(context, mailbox, shape.address.as_ref())
+                .into_iter()
+                .collect(),
+        );
     }
     // An address that must refuse its mail has no mailbox that the defaults could know.
     let only_returned = expected(shape).is_some_and(|expected| expected.iter().all(Expectation::is_returned));
@@ -123,6 +127,13 @@ fn reached(context: &mut Context<'_>, members: &[At<MailboxRef>], own: &Own, mai
         let found = match &member.value {
             MailboxRef::None => {
                 context.mistakes.note(member.span.clone(), "`none` is no member of a list");
+                continue;
+            }
+            MailboxRef::Here(shape) if shape.trace.is_some() => {
+                context
+                    .mistakes
+                    .note(member.span.clone(), "which member this is cannot be told")
+                    .help("give the mailbox a name under `mailboxes`, and name it here");
                 continue;
             }
             MailboxRef::Name(name) if !mailboxes.is_declared(name) && name.contains('@') => {

@@ -4,6 +4,7 @@ use super::{
     choices::{MailboxRef, Quarantine, Secret},
     proofs::{Certificate, CloudChoice, Federated, Yes},
     read::{At, Named, OneOrMany, mapping},
+    traces::TraceChoice,
     values::{Address, Connections, Port},
     words::{AuthWord, Expected, TlsWord},
 };
@@ -147,8 +148,8 @@ mapping! {
         managed_identity: Yes;
         /// A person signs in on another device: for trying it out.
         device_code: Yes;
-        /// Whether the message trace may be read. `true` is not yet built.
-        trace: bool;
+        /// Whether the message trace may be read: `true`, or `{ delay: TIME }`.
+        trace: TraceChoice;
         /// How `mailflow clean` deletes our probes; by default as this app.
         clean: CleanShape;
     }
@@ -179,7 +180,7 @@ mapping! {
         imap: ImapShape;
         /// By Microsoft Graph.
         graph: GraphShape;
-        /// Not read; only the trace of this tenant may speak. Not yet built.
+        /// Not read; only the message trace of this tenant may speak.
         trace: String;
         /// Names of folders, where special-use attributes (RFC 6154) do not tell.
         folders: FoldersShape;

@@ -9,6 +9,7 @@ use super::{
     routes::{self, Known},
     shapes::{SenderShape, SiteShape},
     tenants,
+    traces::Traces,
 };
 use crate::model::{Mailbox, Recipient, Sender, Site, TAG_LENGTH};
 
@@ -31,7 +32,7 @@ pub(super) fn build(context: &mut Context<'_>, shape: &SiteShape) -> Site {
         .map(|routes| routes::build(context, routes, &known))
         .unwrap_or_default();
     let default = shape.defaults.as_ref().and_then(|defaults| defaults.mailbox.as_ref());
-    let mut mailboxes = Mailboxes::new(context, shape.mailboxes.as_ref(), names, default);
+    let mut mailboxes = Mailboxes::new(context, shape.mailboxes.as_ref(), names, Traces::of(&built), default);
     let recipients = recipients::build(context, shape, &mut mailboxes);
     let senders = senders(context, shape, &mut mailboxes);
     for sender in &senders {
@@ -81,6 +82,15 @@ fn check_not_empty(context: &mut Context<'_>, senders: &At<Named<SenderShape>>) 
 
 fn sender(context: &mut Context<'_>, name: &str, shape: &At<SenderShape>, mailboxes: &mut Mailboxes<'_>) -> Option<Sender> {
     let mailbox = shape.mailbox.as_ref().and_then(|mailbox| mailboxes.resolve(context, mailbox));
+    if let (Some(said), true) = (&shape.mailbox, mailbox.as_ref().is_some_and(|name| mailboxes.is_trace(name))) {
+        context
+            .mistakes
+            .note(
+                said.span.clone(),
+                "what comes back to a sender must be read, and a trace shows no messages",
+            )
+            .help("give the sender a mailbox of IMAP or Graph");
+    }
     let address = shape.address.as_ref()?;
     let envelope = shape.envelope.as_ref().map_or(&address.value.0, |envelope| &envelope.value.0);
     if let Some(separator) = &shape.subaddress {

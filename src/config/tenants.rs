@@ -4,12 +4,13 @@
 //! knows the app; the sign-in tells.
 
 use super::{
-    context::{Context, TRACE},
+    context::Context,
     endpoint::{self, is_host},
     mistakes::quoted,
     proofs::{CloudChoice, Federated, LoopbackShape},
     read::{At, Named},
     shapes::TenantShape,
+    traces,
 };
 use crate::model::{Proof, Tenant, TenantCloud};
 
@@ -62,9 +63,6 @@ fn check_cleaner<'a>(
 }
 
 fn tenant(context: &mut Context<'_>, name: &At<String>, shape: &TenantShape) -> Option<Tenant> {
-    if let Some(trace) = shape.trace.as_ref().filter(|trace| trace.value) {
-        context.not_yet_built(&trace.span, TRACE);
-    }
     let tenant_id = shape.tenant_id.as_ref().and_then(|id| directory(context, id));
     let client_id = shape.client_id.as_ref().and_then(|id| app(context, id));
     let cloud = match shape.cloud.as_ref().map(|cloud| &cloud.value) {
@@ -72,12 +70,14 @@ fn tenant(context: &mut Context<'_>, name: &At<String>, shape: &TenantShape) -> 
         Some(CloudChoice::Named(cloud)) => Some(cloud.clone()),
         Some(CloudChoice::Loopback(shape)) => loopback(context, shape),
     };
+    let trace = traces::delay(context, shape.trace.as_ref(), cloud.as_ref());
     Some(Tenant {
         name: name.value.clone(),
         tenant_id: tenant_id?,
         client_id: client_id?,
         cloud: cloud?,
         proof: proof(context, shape)?,
+        trace,
         clean_with: shape
             .clean
             .as_ref()

@@ -1,7 +1,7 @@
 //! Status codes in free text: an enhanced code (RFC 3463) such as `5.1.1`, told apart from addresses, versions and dates that look alike.
 
 /// The enhanced status code of a text. One that follows a reply code of its class (`550 5.1.1`) or a `#` is surest; the first surest is taken.
-pub(super) fn enhanced(text: &str) -> Option<String> {
+pub fn enhanced(text: &str) -> Option<String> {
     let mut best: Option<(u8, String)> = None;
     let mut before = "";
     for word in text.split_ascii_whitespace().take(5_000) {

@@ -24,6 +24,8 @@ mod mime;
 mod notification;
 mod tags;
 
+pub use codes::enhanced as enhanced_status;
+
 use crate::model::{Alteration, Authentication, Dsn, MailboxName, Plan, ProbeId, Survived, TagKey, Time};
 use crate::scrub::Scrubber;
 use mime::{Entity, Header};

@@ -5,7 +5,7 @@
     reason = "the texts are short, and `write!` would make each line ignore an error that cannot be"
 )]
 
-use super::{Finding, alternatives, listed, meets, quote, returned};
+use super::{Finding, alternatives, capitalised, listed, meets, quote, returned};
 use crate::model::{Attempt, DsnAction, Flag, JudgedProbe, Member, Verdict};
 
 /// Where to search for a message that the next hop took: by its queue id if the reply names one, else by its Message-ID.
@@ -22,14 +22,6 @@ fn search(probe: &JudgedProbe) -> String {
         "search the log of {} for {what} from {since} on, and follow it from hop to hop.",
         quote::host(last)
     )
-}
-
-fn capitalised(sentence: &str) -> String {
-    let mut characters = sentence.chars();
-    characters
-        .next()
-        .map(|first| first.to_uppercase().chain(characters).collect())
-        .unwrap_or_default()
 }
 
 /// Who took it, and how.
@@ -202,7 +194,19 @@ fn step_for_failed_attempt(probe: &JudgedProbe, attempt: &Attempt) -> String {
 /// What to do about the reason for which something could not be measured.
 fn step_for_reason(reason: &str) -> Option<String> {
     let reason = reason.to_lowercase();
-    let steps: [(&[&str], &str); 11] = [
+    let steps: [(&[&str], &str); 14] = [
+        (
+            &["own application yet"],
+            "Create that service principal once in the tenant, wait until `mailflow check` gets an answer, and run it again.",
+        ),
+        (
+            &["mailboxes that it `reaches`", "that this one `reaches`"],
+            "Name in the site the mailboxes that this address `reaches`: then each member gets its own verdict.",
+        ),
+        (
+            &["it may yet be delivered", "handed to another system"],
+            "Read the details of this message in the message trace (Exchange admin center), and follow it from there.",
+        ),
         (
             &["sender has no"],
             "Name a mailbox for the sender in the site (`mailbox:`): without one, nobody sees what comes back.",

@@ -53,6 +53,9 @@ impl Ledger {
         if self.has_moved(index, meant) {
             flags.push(Flag::Moved);
         }
+        if verdict == Verdict::Delivered && self.is_shown_late(index, meant) {
+            flags.push(Flag::LateUnproven);
+        }
         if verdict == Verdict::Lost && unsaid {
             flags.push(Flag::QuarantineUnchecked);
         }
@@ -81,6 +84,10 @@ impl Ledger {
             .filter_map(|meant| self.best_copy(index, meant))
             .map(|best| self.settled_at(index, best.news))
             .max();
-        settled.is_some_and(|settled| self.places(index).into_iter().any(|name| self.looked(name) < Some(settled)))
+        settled.is_some_and(|settled| {
+            self.places(index)
+                .into_iter()
+                .any(|name| !self.is_trace(name) && self.looked(name) < Some(settled))
+        })
     }
 }

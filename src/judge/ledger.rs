@@ -154,6 +154,7 @@ impl Ledger {
                     record.notifications.push(dsn);
                 }
             }),
+            What::Traced { probe, row } => self.with(*probe, |record| record.trace(row)),
             What::Answered { probe, automatic, .. } => self.with(*probe, |record| {
                 record.auto_replied |= *automatic;
                 record.replied |= !*automatic;
@@ -248,7 +249,7 @@ impl Ledger {
     /// [`Ledger::sent_at`] of a probe that an attempt or a trace shows to have left; merely begun, it may not have.
     pub(super) fn left_at(&self, index: usize) -> Option<Time> {
         let record = &self.records[index];
-        self.sent_at(index).filter(|_| !record.attempts.is_empty() || record.has_traces())
+        self.sent_at(index).filter(|_| !record.attempts.is_empty() || record.shows_signs())
     }
 
     /// When the probe is late.
@@ -261,7 +262,7 @@ impl Ledger {
         self.sent_at(index).map(|sent| time::later(sent, self.probe(index).give_up_after))
     }
 
-    /// The mailboxes in which the probe could be: those meant, quarantines, the sender's.
+    /// The mailboxes in which the probe could be: those meant, quarantines, the sender's; and the message traces that may tell of it.
     pub fn places(&self, index: usize) -> Vec<&MailboxName> {
         let probe = self.probe(index);
         let recipient = self.plan.recipient(probe);

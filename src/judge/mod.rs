@@ -13,6 +13,7 @@ mod record;
 mod roles;
 mod stand;
 mod summary;
+mod trace;
 mod verdict;
 
 pub use ledger::Ledger;

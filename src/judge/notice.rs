@@ -86,7 +86,7 @@ impl Ledger {
     }
 
     /// The member with this address. Where no address of a mailbox is known, its name may be the local part.
-    fn member_called<'a>(&self, recipient: &'a Recipient, address: &str) -> Option<&'a MailboxName> {
+    pub(super) fn member_called<'a>(&self, recipient: &'a Recipient, address: &str) -> Option<&'a MailboxName> {
         let address = address.to_lowercase();
         let addresses = &self.plan().addresses;
         let local_part = address.rsplit_once('@').map(|(local, _)| local);

@@ -1,6 +1,7 @@
 //! What is known of one probe: every attempt, copy, notification and answer. What it cannot see: the mailboxes around them.
 
-use crate::model::{Attempt, Copy, Dsn, DsnAction, MailboxName, Placement, Time};
+use crate::model::{Attempt, Copy, Dsn, DsnAction, MailboxName, Placement, Time, TraceRow};
+use chrono::SubsecRound;
 
 /// What is known of one probe.
 #[derive(Debug, Default)]
@@ -10,6 +11,7 @@ pub(super) struct Record {
     pub handing_over: HandingOver,
     pub copies: Vec<Held>,
     pub notifications: Vec<Dsn>,
+    pub traced: Vec<TraceRow>,
     pub auto_replied: bool,
     pub replied: bool,
 }
@@ -64,6 +66,25 @@ impl Record {
         }
     }
 
+    /// The message trace showed a row.
+    pub fn trace(&mut self, row: &TraceRow) {
+        let mut row = row.clone();
+        // The journal keeps milliseconds of these: a run read back must give the same report.
+        row.at = row.at.trunc_subsecs(3);
+        row.received = row.received.map(|received| received.trunc_subsecs(3));
+        match self.traced.iter_mut().find(|known| known.is_about_the_same(&row)) {
+            Some(known) => {
+                if known.status == row.status {
+                    // Told again with its cause, or by a process that took up the run: it was news then.
+                    row.at = known.at;
+                    row.cause = row.cause.or_else(|| known.cause.take());
+                }
+                *known = row;
+            }
+            None => self.traced.push(row),
+        }
+    }
+
     /// Whether handing it over has ended.
     pub fn over(&self) -> bool {
         self.handing_over == HandingOver::Ended
@@ -98,12 +119,12 @@ impl Record {
 
     /// Whether it certainly never left: no attempt was made, or every one ended before the message was handed over.
     pub fn never_left(&self) -> bool {
-        (self.began.is_none() || self.unreachable() || self.halted()) && !self.has_traces()
+        (self.began.is_none() || self.unreachable() || self.halted()) && !self.shows_signs()
     }
 
     /// Whether something came of it that proves that it did leave.
-    pub fn has_traces(&self) -> bool {
-        !self.copies.is_empty() || !self.notifications.is_empty()
+    pub fn shows_signs(&self) -> bool {
+        !self.copies.is_empty() || !self.notifications.is_empty() || !self.traced.is_empty()
     }
 
     /// Whether it had to wait on its way.

@@ -54,7 +54,7 @@ impl Ledger {
                 ..Wait::without_end("sending")
             });
         }
-        let never_left = record.unreachable() && !record.has_traces();
+        let never_left = record.unreachable() && !record.shows_signs();
         if never_left || (record.refused() && self.arrived(index).is_empty()) || self.places(index).is_empty() {
             return Stand::Decided;
         }
@@ -78,15 +78,29 @@ impl Ledger {
         let from = self.taken_up().map_or(target, |taken_up| taken_up.max(target));
         let places = self.places(index);
         // A copy may also have been led astray: before the worst is said, every mailbox at hand is asked.
-        let astray = self.plan().mailboxes.iter().filter(|name| !complete && !places.contains(name));
+        let astray = self
+            .plan()
+            .mailboxes
+            .iter()
+            .filter(|name| !complete && !places.contains(name) && !self.is_trace(name));
         let mut wake = None;
+        let mut answer_due = target;
         for mailbox in places.iter().copied().chain(astray) {
-            if self.looked(mailbox) >= Some(target) {
+            // Nothing that a trace could add would change what is complete, and its answer takes its time.
+            if self.looked(mailbox) >= Some(target) || (complete && self.is_trace(mailbox)) {
                 continue;
             }
             // Blind: sight may come back within the grace; then it is decided without it.
             let blind = self.sight(mailbox).is_some_and(|sight| sight.blind.is_some());
-            let end = time::later(from, if blind { grace } else { SILENCE });
+            let end = if blind {
+                time::later(from, grace)
+            } else {
+                let due = self.answer_due(mailbox, from);
+                if self.is_trace(mailbox) {
+                    answer_due = answer_due.max(due);
+                }
+                time::later(due, SILENCE)
+            };
             if now < end {
                 wake = wake.max(Some(end));
             }
@@ -97,11 +111,12 @@ impl Ledger {
         let state = match (now < target, complete) {
             (true, true) => "settling",
             (true, false) => "arrival",
+            (false, _) if answer_due > target => "the trace",
             (false, _) => "last look",
         };
         Stand::Waiting(Wait {
             state,
-            until: Some(target),
+            until: Some(if now < target { target } else { answer_due }),
             outstanding: !complete,
             look_at: Some(target),
             look_everywhere: !complete && now >= target,
@@ -114,10 +129,19 @@ impl Ledger {
         let recipient = self.plan().recipient(self.probe(index));
         let held = self.quarantined(index).filter(|held| self.is_present(index, held)).count();
         if recipient.meant.is_empty() {
-            return held > 0 || self.failure(index).is_some_and(is_certain) || self.is_said_stored(index, None);
+            let returned = self.failure(index).is_some_and(is_certain);
+            return held > 0 || returned || self.is_said_stored(index, None) || self.decisive_row(index, None).is_some();
         }
-        let is_missing =
-            |mailbox: &&MailboxName| !self.has_arrived(index, mailbox) && !self.failure_of(index, mailbox).is_some_and(is_certain);
+        // What vanished may have been taken into a quarantine that only a trace shows.
+        let traced = self.has_trace(index);
+        let is_there = |mailbox: &MailboxName| {
+            self.has_arrived(index, mailbox) && (!traced || self.copies_of(index, mailbox).any(|held| self.is_present(index, held)))
+        };
+        let is_missing = |mailbox: &&MailboxName| {
+            !is_there(mailbox)
+                && !self.failure_of(index, mailbox).is_some_and(is_certain)
+                && self.decisive_row(index, Some(mailbox)).is_none()
+        };
         recipient.meant.iter().filter(is_missing).count() <= held
     }
 
@@ -126,7 +150,18 @@ impl Ledger {
         let record = self.record(index);
         let is_final = |dsn: &&Dsn| is_certain(dsn) && matches!(dsn.action, DsnAction::Failed | DsnAction::Delivered);
         let notices = record.notifications.iter().filter(is_final).map(|dsn| dsn.at);
-        record.copies.iter().map(|held| held.news).chain(notices).max()
+        let meant = &self.plan().recipient(self.probe(index)).meant;
+        let meant = meant.iter().map(Some).chain(meant.is_empty().then_some(None));
+        // What a copy or a bounce has decided already, a row does not prolong.
+        let is_open = |meant: &Option<&MailboxName>| {
+            let returned = meant.map_or_else(|| self.failure(index), |mailbox| self.failure_of(index, mailbox));
+            !returned.is_some_and(is_certain) && !self.best_copy(index, *meant).is_some_and(|held| self.is_present(index, held))
+        };
+        let rows = meant
+            .filter(is_open)
+            .filter_map(|meant| self.decisive_row(index, meant))
+            .map(|row| row.at);
+        record.copies.iter().map(|held| held.news).chain(notices).chain(rows).max()
     }
 }
 

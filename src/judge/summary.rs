@@ -102,6 +102,7 @@ impl Ledger {
             sightings: record.copies.iter().map(sighting).collect(),
             attempts: record.attempts.iter().map(|tried| tried.attempt.clone()).collect(),
             dsn: loudest(&record.notifications).cloned(),
+            trace: record.traced.clone(),
             members,
             hops: Vec::new(),
             path: None,

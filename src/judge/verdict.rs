@@ -40,6 +40,9 @@ impl Measured {
 }
 
 impl Ledger {
+    /// What the trace adds to a loss.
+    const NO_ROW: &str = "the message trace has no row of it, so it never came to Exchange Online";
+
     /// The verdict of one mailbox meant for the probe (`None`: of a probe for which no mailbox is meant), once nothing more is waited for.
     pub(super) fn measure(&self, index: usize, meant: Option<&MailboxName>) -> Measured {
         let record = self.record(index);
@@ -65,13 +68,16 @@ impl Ledger {
                 Measured::proven(Verdict::Bounced, Basis::Dsn)
             };
         }
+        if self.is_held_by_trace(index, meant) {
+            return Measured::proven(Verdict::Quarantine, Basis::Trace);
+        }
         if best.is_some() {
             return Measured::proven(Verdict::Deleted, Basis::Seen);
         }
         if record.refused() {
             return Measured::proven(Verdict::Rejected, Basis::NextHop);
         }
-        if record.began.is_none() && !record.has_traces() {
+        if record.began.is_none() && !record.shows_signs() {
             return Measured::unknown("the run ended before this probe was sent");
         }
         if record.never_left() {
@@ -92,13 +98,17 @@ impl Ledger {
     /// The verdict where no copy speaks for the mailbox, no bounce and no refusal.
     fn measure_unseen(&self, index: usize, meant: Option<&MailboxName>) -> Measured {
         let unseen = self.unseen(index, meant);
-        let is_blind = meant.is_none_or(|mailbox| self.looked(mailbox) < self.give_up_at(index));
+        let is_blind = meant.is_none_or(|mailbox| self.is_trace(mailbox) || self.looked(mailbox) < self.give_up_at(index));
         let said_stored = self.is_said_stored(index, meant);
         let strayed = self.astray(index).count();
         if strayed > 0 && unseen.is_none() && self.speak_for_the_missing(index, strayed) {
             Measured::proven(Verdict::Elsewhere, Basis::Seen)
+        } else if let Some(refused) = self.refused_by_trace(index, meant) {
+            refused
         } else if said_stored && is_blind {
             Measured::proven(Verdict::Delivered, Basis::Dsn)
+        } else if self.is_stored_by_trace(index, meant) && is_blind {
+            Measured::proven(Verdict::Delivered, Basis::Trace)
         } else if let Some(reason) = unseen {
             match self.astray(index).next() {
                 Some(held) => Measured::unknown(format!("{reason}; a copy was seen in {}", held.mailbox())),
@@ -106,12 +116,22 @@ impl Ledger {
             }
         } else if said_stored {
             Measured::proven(Verdict::Elsewhere, Basis::Dsn)
+        } else if let Some(traced) = self.missed_by_folders(index, meant) {
+            traced
         } else if let Some(doubt) = self.doubt(index, meant) {
             Measured::unknown(doubt)
-        } else if meant.is_none() {
-            Measured::proven(Verdict::Accepted, Basis::NextHop)
+        } else if meant.is_some_and(|mailbox| !self.is_trace(mailbox)) {
+            Measured {
+                reason: self.has_trace(index).then(|| Self::NO_ROW.to_owned()),
+                ..Measured::proven(Verdict::Lost, Basis::Seen)
+            }
+        } else if self.has_trace(index) {
+            Measured {
+                reason: Some(Self::NO_ROW.to_owned()),
+                ..Measured::proven(Verdict::Lost, Basis::Trace)
+            }
         } else {
-            Measured::proven(Verdict::Lost, Basis::Seen)
+            Measured::proven(Verdict::Accepted, Basis::NextHop)
         }
     }
 
@@ -130,7 +150,9 @@ impl Ledger {
                     .to_owned(),
             );
         }
-        meant?;
+        if meant.is_none() && !self.has_trace(index) {
+            return None;
+        }
         let recipient = self.plan().recipient(self.probe(index));
         if self.plan().sender(self.probe(index)).mailbox.is_none() {
             return Some("no copy was found, but this sender has no `mailbox`, so a bounce could not have been seen".to_owned());
@@ -142,6 +164,12 @@ impl Ledger {
             return Some(format!(
                 "a copy was seen in {}, and for which member it was cannot be said",
                 held.mailbox()
+            ));
+        }
+        if let Some(stranger) = self.stranger_in_trace(index, meant) {
+            return Some(format!(
+                "no copy was found, but the message trace has a row for {stranger:?}, which may be this member: the site does not say which \
+                 address it has"
             ));
         }
         let stranger = self.stranger_that_failed(index)?;
@@ -171,9 +199,22 @@ impl Ledger {
             .places(index)
             .into_iter()
             .find(|name| !other_member(name) && not_looked_at(name))?;
+        let trouble = self.sight(name).and_then(|sight| sight.blind.as_ref());
+        if self.is_trace(name) {
+            // The trace itself, or a mailbox for which it would have to speak.
+            let what = if recipient.meant.contains(name) {
+                format!("the message trace, which alone may speak for {name},")
+            } else {
+                format!("the {name}")
+            };
+            return Some(match trouble {
+                Some(trouble) => format!("{what} could not be asked after the give-up time: {trouble}"),
+                None => format!("{what} was not asked after the give-up time and its delay"),
+            });
+        }
         let of_sender = self.plan().sender(self.probe(index)).mailbox.as_ref() == Some(name) && !recipient.meant.contains(name);
         let why = if of_sender { ", where bounces come back" } else { "" };
-        Some(match self.sight(name).and_then(|sight| sight.blind.as_ref()) {
+        Some(match trouble {
             Some(trouble) => format!("the mailbox {name} could not be looked at after the give-up time{why}: {trouble}"),
             None => format!("the mailbox {name} was not looked at after the give-up time{why}"),
         })

@@ -129,8 +129,10 @@ const NEVER_USED: &str =
 pub fn needs(site: &Site, tenant: &str) -> BTreeSet<Need> {
     let mailboxes = site.mailboxes.iter().filter_map(|mailbox| match &mailbox.access {
         MailboxAccess::Graph(access) => (access.tenant == tenant).then_some(Need::Read),
+        MailboxAccess::Trace(access) => (access.tenant == tenant).then_some(Need::Trace),
         MailboxAccess::Imap(_) => None,
     });
+    let trace = site.tenant(tenant).and_then(|tenant| tenant.trace).map(|_| Need::Trace);
     let routes = site.routes.iter().filter_map(|route| match &route.kind {
         RouteKind::Graph(access) => (access.tenant == tenant).then_some(Need::Send),
         RouteKind::Smtp(_) | RouteKind::Mx(_) => None,
@@ -139,7 +141,7 @@ pub fn needs(site: &Site, tenant: &str) -> BTreeSet<Need> {
         let cleans = other.clean_with.as_deref() == Some(tenant);
         cleans.then_some(Need::Clean)
     });
-    mailboxes.chain(routes).chain(others).collect()
+    mailboxes.chain(routes).chain(others).chain(trace).collect()
 }
 
 /// A permission that the app's token does not show.

@@ -1,6 +1,6 @@
 //! Events: what senders and watchers say happened. The journal holds nothing else, and every verdict is read from them.
 
-use super::{FolderMark, MailboxName, Placement, ProbeId, Reply, Requirement, Time, time};
+use super::{FolderMark, MailboxName, Placement, ProbeId, Reply, Requirement, Time, TraceRow, time};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -80,7 +80,14 @@ pub enum What {
         /// The mailbox in which the answer was found.
         mailbox: MailboxName,
     },
-    /// Every folder of a mailbox was looked at, by commands sent at `since` or later.
+    /// The provider's message trace shows what became of a probe for one recipient: for the first time, or with another status than before.
+    Traced {
+        /// The probe.
+        probe: ProbeId,
+        /// The row.
+        row: Box<TraceRow>,
+    },
+    /// Every folder of a mailbox was looked at, by commands sent at `since` or later. Of a message trace: all that happened until `since` shows in it.
     Looked {
         /// The mailbox.
         mailbox: MailboxName,

@@ -2,7 +2,7 @@
 
 use super::{
     Alteration, Attempt, Authentication, Dsn, Flag, MailboxName, Outcome, Place, Placement, ProbeId, RunId, RunInfo, Survived, Tag, Time,
-    Verdict, time,
+    TraceRow, Verdict, time,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -116,6 +116,9 @@ pub struct JudgedProbe {
     pub attempts: Vec<Attempt>,
     /// The notification that speaks loudest: failed, else delivered, else delayed.
     pub dsn: Option<Dsn>,
+    /// What the provider's message trace shows of it.
+    #[serde(default)]
+    pub trace: Vec<TraceRow>,
     /// Each member of a group.
     pub members: Vec<Member>,
     /// The hops of the Received chain (not read yet: empty).

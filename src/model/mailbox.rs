@@ -3,7 +3,7 @@
 use super::{Endpoint, GraphAccess, Place, SecretSource};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
 
 /// The name of a mailbox: its key under `mailboxes:`, or the user of one written in place.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -53,6 +53,24 @@ pub enum MailboxAccess {
     Imap(ImapAccess),
     /// Microsoft Graph.
     Graph(GraphAccess),
+    /// None: only the message trace of a tenant may speak. The trace itself, where it tells of quarantine, is a place of this kind too.
+    Trace(TraceAccess),
+}
+
+/// The message trace of a tenant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TraceAccess {
+    /// The tenant's name.
+    pub tenant: String,
+    /// How long after an event it certainly shows.
+    pub delay: Duration,
+}
+
+impl TraceAccess {
+    /// The name of the trace itself, as the place where it shows quarantine.
+    pub fn place(&self) -> MailboxName {
+        MailboxName::from(format!("message trace of {}", self.tenant))
+    }
 }
 
 /// An IMAP server and the login to it.

@@ -15,6 +15,7 @@ mod site;
 mod tag;
 mod tenant;
 pub mod time;
+mod trace;
 mod verdict;
 
 pub use event::{Alteration, AlterationKind, Attempt, Authentication, Copy, CopyId, Dsn, DsnAction, Event, Survived, Tls, What};
@@ -23,7 +24,7 @@ pub use judged::{
     Basis, Judged, JudgedProbe, Member, News, Phase, Progress, REPORT_SCHEMA, RequirementResult, RoleSummary, SightingRecord, Summary,
     Waiting,
 };
-pub use mailbox::{FolderMark, ImapAccess, Mailbox, MailboxAccess, MailboxName, Placement, SignIn};
+pub use mailbox::{FolderMark, ImapAccess, Mailbox, MailboxAccess, MailboxName, Placement, SignIn, TraceAccess};
 pub use message::MessageKind;
 pub use plan::{Hop, Plan, Probe, QuarantinePolicy, RunInfo, Subset};
 pub use recipient::{Owner, Recipient, Waiver};
@@ -35,4 +36,5 @@ pub use site::{Place, Sender, Site};
 pub use tag::{KEY_LENGTH, ProbeId, RunId, TAG_LENGTH, Tag, TagKey};
 pub use tenant::{GraphAccess, Proof, Tenant, TenantCloud};
 pub use time::Time;
+pub use trace::{SHORTEST_TRACE_DELAY, TraceCause, TraceRow, TraceStatus, USUAL_TRACE_DELAY};
 pub use verdict::{Flag, Outcome, Verdict};

@@ -23,6 +23,9 @@ pub struct Plan {
     /// The least time between two probes to one recipient (`spacing`).
     #[serde(default)]
     pub spacing: Duration,
+    /// Those of the mailboxes that are not read, because only a message trace may speak for them, and the traces themselves; each with its delay.
+    #[serde(default)]
+    pub traces: BTreeMap<MailboxName, Duration>,
 }
 
 impl Plan {
@@ -116,7 +119,7 @@ pub enum QuarantinePolicy {
     None,
     /// There is one that nobody can read: a loss stays unknown.
     Unreadable,
-    /// In these mailboxes.
+    /// In these mailboxes, among which may be message traces.
     Mailboxes(Vec<MailboxName>),
 }
 

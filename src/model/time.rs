@@ -19,6 +19,14 @@ pub fn later(time: Time, duration: Duration) -> Time {
         .unwrap_or(Time::MAX_UTC)
 }
 
+/// `time` earlier by `duration`; the beginning of time where that overflows.
+pub fn earlier(time: Time, duration: Duration) -> Time {
+    TimeDelta::from_std(duration)
+        .ok()
+        .and_then(|delta| time.checked_sub_signed(delta))
+        .unwrap_or(Time::MIN_UTC)
+}
+
 /// The milliseconds from `from` to `to`, with a fraction; negative if `to` is earlier.
 #[expect(clippy::cast_precision_loss, reason = "microseconds of any run fit a double's 53 bits")]
 pub fn milliseconds(from: Time, to: Time) -> f64 {

@@ -7,7 +7,7 @@
 )]
 
 use crate::explain::{alternatives, interval};
-use crate::model::{Attempt, Dsn, DsnAction, Flag, JudgedProbe, Member, SightingRecord, Time, Tls};
+use crate::model::{Attempt, Dsn, DsnAction, Flag, JudgedProbe, Member, SightingRecord, Time, Tls, TraceRow};
 
 /// How many attempts, sightings and members are shown one by one.
 const SHOWN: usize = 8;
@@ -23,6 +23,7 @@ pub fn lines(probe: &JudgedProbe) -> Vec<(&'static str, String)> {
     push_some(&mut lines, "seen", &probe.sightings, "sightings", |sighting| {
         sighting_line(sighting, day)
     });
+    push_some(&mut lines, "trace", &probe.trace, "rows", |row| trace_line(row, day));
     push_some(&mut lines, "members", &probe.members, "members", member_line);
     if let Some(dsn) = &probe.dsn {
         dsn_lines(dsn, day, &mut lines);
@@ -170,6 +171,19 @@ fn sighting_line(sighting: &SightingRecord, day: Option<Time>) -> String {
     }
     if let Some(until) = until {
         text.push_str(&format!(", gone {}", clock(*until, day)));
+    }
+    text
+}
+
+/// One row of the message trace, in a line.
+fn trace_line(row: &TraceRow, day: Option<Time>) -> String {
+    let mut text = format!("{}  {} for {}", clock(row.at, day), row.status, row.recipient);
+    if let Some(host) = &row.to_ip {
+        text.push_str(&format!(", handed to {host}"));
+    }
+    text.push_str(&format!(" ({}, {})", row.place, row.id));
+    if let Some(cause) = &row.cause {
+        text.push_str(&format!("; {}: {}", cause.event, cause.text));
     }
     text
 }

@@ -120,12 +120,13 @@ impl Lookout {
             let Some(spot) = self.spots.get(name) else { continue };
             let looked = ledger.looked(name);
             let not_yet = |at: &Time| looked.is_none_or(|looked| *at > looked);
-            let here = spot.probes.iter().filter_map(look_at).filter(not_yet).min();
-            let led_astray = everywhere.iter().copied().find(not_yet);
-            let outstanding = spot
-                .probes
-                .iter()
-                .any(|index| matches!(&stands[*index], Stand::Waiting(wait) if wait.outstanding));
+            let is_outstanding = |index: &&usize| matches!(&stands[**index], Stand::Waiting(wait) if wait.outstanding);
+            let outstanding = spot.probes.iter().any(|index| is_outstanding(&index));
+            // A trace shows nobody's stray copies, and of what is complete it has nothing to add.
+            let is_trace = ledger.plan().traces.contains_key(name);
+            let asked = spot.probes.iter().filter(|index| !is_trace || is_outstanding(index));
+            let here = asked.filter_map(look_at).filter(not_yet).min();
+            let led_astray = everywhere.iter().copied().find(not_yet).filter(|_| !is_trace);
             per_spot.insert(
                 name,
                 Attention {

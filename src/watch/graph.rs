@@ -24,7 +24,8 @@ use crate::{
 use ask::Ask;
 use async_trait::async_trait;
 use eyes::Eyes;
-use fault::{Fault, Needs, Reason};
+pub(super) use fault::Reason;
+use fault::{Fault, Needs};
 use futures::FutureExt;
 use reading::Reader;
 use std::{collections::HashMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};

@@ -36,6 +36,8 @@ pub struct Given {
     pub returns: String,
     /// Further mailboxes that are watched.
     pub others: Vec<String>,
+    /// Which of the places are message traces, with their delay in seconds.
+    pub traces: BTreeMap<String, f64>,
     /// Mailboxes that are not open when the first probe leaves.
     pub closed: Vec<String>,
 }
@@ -55,6 +57,7 @@ impl Default for Given {
             settle: 20.0,
             returns: "returns".to_owned(),
             others: Vec::new(),
+            traces: BTreeMap::new(),
             closed: Vec::new(),
         }
     }
@@ -117,6 +120,9 @@ pub struct Line {
     pub expanded: Option<String>,
     pub names: Option<String>,
     pub originally: Option<String>,
+    /// The message trace says so, of the address that it `names` (the recipient's, if none), which was handed `to` another system.
+    pub traced: Option<String>,
+    pub to: Option<String>,
     /// `automatically` or `by a person`.
     pub answered: Option<String>,
     /// Mailboxes; `everywhere` is all of them.

@@ -4,8 +4,8 @@ use super::form::{Given, Known, Line, OneOrMany};
 use chrono::{SubsecRound, TimeDelta};
 use mailflow::model::{
     Alteration, AlterationKind, Attempt, Copy, CopyId, Dsn, DsnAction, Event, Expectation, KEY_LENGTH, MailboxName, MessageKind, Place,
-    Placement, Plan, Probe, ProbeId, QuarantinePolicy, Recipient, Reply, RunId, RunInfo, Sender, TagKey, Time, Waiver, What,
-    time::milliseconds,
+    Placement, Plan, Probe, ProbeId, QuarantinePolicy, Recipient, Reply, RunId, RunInfo, Sender, TagKey, Time, TraceRow, TraceStatus,
+    Waiver, What, time::milliseconds,
 };
 use serde::de::DeserializeOwned;
 use std::time::Duration;
@@ -82,6 +82,11 @@ pub fn plan(given: &Given) -> Plan {
     };
     Plan {
         spacing: Duration::ZERO,
+        traces: given
+            .traces
+            .iter()
+            .map(|(name, delay)| (name.as_str().into(), Duration::from_secs_f64(*delay)))
+            .collect(),
         run: RunInfo {
             id: run,
             scenario: "timeline".to_owned(),
@@ -259,7 +264,20 @@ fn of_returns(line: &Line, plan: &Plan) -> Vec<Event> {
         };
         happened(line.at, answered)
     });
-    returned.chain(answered).collect()
+    let traced = line.traced.iter().map(|status| {
+        let row = Box::new(TraceRow {
+            place: "trace".into(),
+            id: "7b1f2f0c".to_owned(),
+            recipient: line.names.clone().unwrap_or_else(|| plan.recipients[0].address.clone()),
+            status: TraceStatus::from(status.clone()),
+            to_ip: line.to.clone(),
+            received: None,
+            cause: None,
+            at: at(line.at + 0.0004),
+        });
+        happened(line.at, What::Traced { probe, row })
+    });
+    returned.chain(answered).chain(traced).collect()
 }
 
 fn attempt(line: &Line, text: &str, in_doubt: bool) -> Attempt {

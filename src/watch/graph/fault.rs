@@ -21,15 +21,15 @@ pub(super) enum Fault {
 
 /// Why a mailbox is blind.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Reason {
+pub(in crate::watch) struct Reason {
     /// What is wrong and what to do; the same for as long as it is the same.
     pub(super) plain: String,
     /// What Graph said, with ids that change from call to call.
     said: String,
     /// Whether it stays so until somebody has changed something.
-    pub(super) standing: bool,
+    pub(in crate::watch) standing: bool,
     /// No use in asking again sooner.
-    pub(super) wait: Duration,
+    pub(in crate::watch) wait: Duration,
 }
 
 /// Which permission a call needs.
@@ -79,6 +79,11 @@ impl Reason {
     }
 
     fn of_error(error: &Error, user: &str, needs: Needs, roles: Option<&[String]>) -> Self {
+        Self::of_refusal(error, |kind| of_refusal(kind, user, needs, roles))
+    }
+
+    /// What `error` means; `refusal` says it of a refusal, and whether that stays so.
+    pub(in crate::watch) fn of_refusal(error: &Error, refusal: impl FnOnce(Kind) -> (String, bool)) -> Self {
         let said = error.to_string();
         match error {
             Error::SignIn(error) => {
@@ -110,8 +115,8 @@ impl Reason {
                 said,
             ),
             Error::Malformed(_) => Self::passing("Microsoft Graph gave an answer that cannot be used: mailflow tries again".to_owned(), said),
-            Error::Refused(refusal) => {
-                let (plain, standing) = of_refusal(refusal.kind, user, needs, roles);
+            Error::Refused(refused) => {
+                let (plain, standing) = refusal(refused.kind);
                 Self {
                     standing,
                     ..Self::passing(plain, said)
@@ -130,7 +135,7 @@ impl Reason {
     }
 
     /// The whole sentence.
-    pub(super) fn sentence(&self) -> String {
+    pub(in crate::watch) fn sentence(&self) -> String {
         if self.said.is_empty() {
             self.plain.clone()
         } else {
