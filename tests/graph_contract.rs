@@ -23,7 +23,7 @@ use mailflow::postoffice::tenant::{App, Request};
 use std::collections::BTreeSet;
 
 /// What the client must have asked for at least; otherwise the test has seen less than it says.
-const ASKED: [&str; 9] = [
+const ASKED: [&str; 10] = [
     "POST /$batch",
     "POST /users/{user-id}/sendMail",
     "GET /users/{user-id}/mailFolders",
@@ -33,6 +33,7 @@ const ASKED: [&str; 9] = [
     "GET /users/{user-id}/messages/{message-id}",
     "GET /users/{user-id}/messages/{message-id}/$value",
     "DELETE /users/{user-id}/messages/{message-id}",
+    "GET /admin/exchange/tracing/messageTraces",
 ];
 /// The queries with names in them that the client must have written.
 const NAMED: [&str; 4] = ["$select", "$filter", "$expand", "$orderby"];
@@ -50,8 +51,9 @@ async fn asked() -> Vec<Request> {
         "twice",
         "ndr-5.1.10",
         "out-of-scope",
+        "quarantined",
     ];
-    world.site(&[("lab", READER, "")], &recipients);
+    world.site(&[("lab", READER, ", trace: { delay: 5s }")], &recipients);
     for (arguments, code) in [
         // One mailbox is out of the app's reach; what is returned or lies elsewhere than in the inbox has failed.
         (&["check"][..], 1),

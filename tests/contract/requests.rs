@@ -95,6 +95,10 @@ impl Contract {
         let mut faults = self.request(&request.method, &url, &headers, request.body.as_bytes());
         if let Some(reply) = &request.reply {
             faults.extend(self.reply(&request.method, &url, request.status, "application/json", reply.as_bytes()));
+            let selected = request.query.iter().find(|(name, _)| name == "$select");
+            if let Some((_, selected)) = selected.filter(|_| request.status == 200) {
+                faults.extend(left_out(selected, reply));
+            }
             if path == "/$batch" && request.status == 200 {
                 faults.extend(self.parts(request.body.as_bytes(), reply.as_bytes()));
             }
@@ -129,6 +133,18 @@ impl Contract {
         }
         faults
     }
+}
+
+/// Selected properties that a reply does not show: the description takes any property as optional, because of `$select`.
+fn left_out(selected: &str, reply: &str) -> Vec<String> {
+    let reply: Value = serde_json::from_str(reply).unwrap_or_default();
+    let rows = reply["value"].as_array().map_or_else(|| vec![&reply], |rows| rows.iter().collect());
+    let rows = rows.into_iter().filter(|row| row.get("@removed").is_none());
+    let missing = |row: &Value| -> Vec<String> {
+        let names = selected.split(',').filter(|name| row.get(*name).is_none());
+        names.map(|name| format!("{name} was selected and is not shown")).collect()
+    };
+    rows.flat_map(missing).collect()
 }
 
 fn parameter<'a>(operation: &'a Value, place: &str, name: &str) -> Option<&'a Value> {

@@ -59,10 +59,11 @@ impl Lone {
             )
         };
         let first = tenants[0].0;
+        let quarantine = if tenants[0].2.contains("trace:") { "trace" } else { "none" };
         let text = format!(
             "sender: {{ address: probe@tenant.example, mailbox: {{ graph: {{ tenant: {first}, user: probe@tenant.example }} }} }}\n\
              routes: {{ m365: {{ graph: {{ tenant: {first}, user: probe@tenant.example }} }} }}\n\
-             tenants:\n{}defaults: {{ mailbox: {{ graph: {{ tenant: {first}, user: \"{{address}}\" }} }}, quarantine: none }}\n\
+             tenants:\n{}defaults: {{ mailbox: {{ graph: {{ tenant: {first}, user: \"{{address}}\" }} }}, quarantine: {quarantine} }}\n\
              recipients:\n{}",
             tenants.iter().map(entry).collect::<String>(),
             recipients

@@ -46,14 +46,14 @@ pub fn of_request(contract: &Contract, request: &Request) -> Vec<Wrong> {
     let mut add = |what: String, change: &dyn Fn(&mut Request)| {
         let mut wrong = request.clone();
         change(&mut wrong);
+        assert_ne!(wrong, *request, "{what} is not misspelt");
         all.push(Wrong { request: wrong, what });
     };
     let path = request.path.strip_prefix("/v1.0").unwrap_or_default();
     let (template, _) = contract.operation(&request.method, path).unwrap();
-    for name in template
-        .split('/')
-        .filter(|segment| !segment.is_empty() && !segment.starts_with('{'))
-    {
+    // A function's arguments are values.
+    let segments = template.split('/').map(|segment| segment.split('(').next().unwrap_or_default());
+    for name in segments.filter(|name| !name.is_empty() && !name.starts_with('{')) {
         add(format!("the path's {name}"), &|wrong| {
             wrong.path = wrong.path.replace(&format!("/{name}"), &format!("/{}", misspelt(name)));
         });
