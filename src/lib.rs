@@ -29,6 +29,7 @@
 //!      model          the nouns
 //!      clock, tls     one monotonic UTC clock; one way of opening TLS
 //!      scrub          takes secrets out of what servers say
+//!      credentials    who signs in at a mail server, with a secret that is asked for each time
 //! ```
 //!
 //! # The data
@@ -54,6 +55,7 @@ pub mod cli;
 pub mod clock;
 pub mod compose;
 pub mod config;
+pub mod credentials;
 pub mod evidence;
 pub mod explain;
 pub mod journal;

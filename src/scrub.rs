@@ -2,16 +2,25 @@
 
 use data_encoding::{BASE64, HEXLOWER};
 use secrecy::{ExposeSecret, SecretString};
-use std::{collections::HashSet, fmt, fmt::Write};
+use std::{
+    collections::HashSet,
+    fmt,
+    fmt::Write,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 /// A secret is found by any run of so many of its bytes, so that an echo that was cut off is found too.
 const WINDOW: usize = 8;
 /// What stands in its place.
 const MASK: &str = "[secret]";
 
-/// Knows secrets in every form in which they go over the wire, and in those that a server might show them in.
+/// Knows secrets in every form in which they go over the wire, and in those that a server might show them in. Clones share what they know, so
+/// that a secret learned later, such as a renewed token, is known everywhere at once.
+#[derive(Default, Clone)]
+pub struct Scrubber(Arc<RwLock<Known>>);
+
 #[derive(Default)]
-pub struct Scrubber {
+struct Known {
     windows: HashSet<[u8; WINDOW]>,
     /// Secrets shorter than the window; of these only those too long to stand in a sentence by chance.
     short: Vec<SecretString>,
@@ -20,34 +29,29 @@ pub struct Scrubber {
 impl Scrubber {
     /// One that takes out the secret with which `user` signs in.
     pub fn new(user: &str, secret: &SecretString) -> Self {
-        let mut scrubber = Self::default();
+        let scrubber = Self::default();
         scrubber.add(user, secret);
         scrubber
     }
 
     /// Takes out the secret with which `user` signs in, too.
-    pub fn add(&mut self, user: &str, secret: &SecretString) {
+    pub fn add(&self, user: &str, secret: &SecretString) {
         let secret = secret.expose_secret();
+        let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         for form in forms(user, secret) {
             // Servers that echo a line may have changed its case.
             let lower = form.to_ascii_lowercase();
             if lower.len() >= WINDOW {
-                self.windows.extend(
+                known.windows.extend(
                     lower
                         .as_bytes()
                         .windows(WINDOW)
                         .filter_map(|window| <[u8; WINDOW]>::try_from(window).ok()),
                 );
-            } else if lower.len() >= 4 {
-                self.short.push(lower.into());
+            } else if lower.len() >= 4 && !known.short.iter().any(|short| short.expose_secret() == lower) {
+                known.short.push(lower.into());
             }
         }
-    }
-
-    /// Takes out all that `other` does, too.
-    pub fn extend(&mut self, other: Self) {
-        self.windows.extend(other.windows);
-        self.short.extend(other.short);
     }
 
     /// `text`, if there is one, without them.
@@ -59,14 +63,15 @@ impl Scrubber {
 
     /// `text` without them.
     pub fn scrub(&self, text: &str) -> String {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let lower = text.to_ascii_lowercase();
         let mut secret = vec![false; lower.len()];
         for (start, window) in lower.as_bytes().windows(WINDOW).enumerate() {
-            if <[u8; WINDOW]>::try_from(window).is_ok_and(|window| self.windows.contains(&window)) {
+            if <[u8; WINDOW]>::try_from(window).is_ok_and(|window| known.windows.contains(&window)) {
                 mark(&mut secret, start, WINDOW);
             }
         }
-        for short in &self.short {
+        for short in &known.short {
             for (start, found) in lower.match_indices(short.expose_secret()) {
                 mark(&mut secret, start, found.len());
             }
@@ -164,6 +169,15 @@ mod tests {
             "masking would spell it out"
         );
         assert_eq!(scrubber("").scrub("x"), "x");
+    }
+
+    #[test]
+    fn clones_learn_together() {
+        let (one, other) = (scrubber("hunter22"), Scrubber::default());
+        let clone = one.clone();
+        one.add("probe", &"another-secret".into());
+        assert_eq!(clone.scrub("hunter22 another-secret"), "[secret] [secret]");
+        assert_eq!(other.scrub("hunter22"), "hunter22");
     }
 
     #[test]

@@ -7,12 +7,13 @@ use std::{collections::BTreeMap, fs, path::Path};
 const GROUND: &[&str] = &["model"];
 const PURE: &[&str] = &["model"];
 const MIDDLE: &[&str] = &["model", "clock", "tls", "scrub", "plan", "compose", "evidence", "judge", "explain"];
-/// As [`MIDDLE`], and the client for Microsoft 365.
+/// As [`MIDDLE`], and who signs in: the client for Microsoft 365 too.
 const SERVICES: &[&str] = &[
     "model",
     "clock",
     "tls",
     "scrub",
+    "credentials",
     "plan",
     "compose",
     "evidence",
@@ -28,6 +29,7 @@ const EVERYBODY: &[&str] = &[
     "clock",
     "tls",
     "scrub",
+    "credentials",
     "plan",
     "compose",
     "evidence",
@@ -51,12 +53,13 @@ fn may_know() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("clock", GROUND),
         ("tls", GROUND),
         ("scrub", [].as_slice()),
+        ("credentials", &["scrub"]),
         ("plan", PURE),
         ("compose", PURE),
         ("evidence", &["model", "scrub"]),
         ("judge", PURE),
         ("explain", PURE),
-        ("microsoft", &["model", "clock", "tls", "scrub"]),
+        ("microsoft", &["model", "clock", "tls", "scrub", "credentials"]),
         ("send", SERVICES),
         ("watch", SERVICES),
         ("journal", MIDDLE),

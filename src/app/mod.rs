@@ -10,6 +10,7 @@ mod report;
 mod run;
 mod runs;
 mod shell;
+mod sign_ins;
 mod tenants;
 mod watch;
 mod world;

@@ -4,8 +4,9 @@ use super::environment;
 use crate::{
     clock::Clock,
     config::secrets,
+    credentials::Supply,
     microsoft::{
-        Cloud, Graph, Http, HttpSettings, Limits, Random, SignIn, Tokens, Turns,
+        Cloud, Exchange, Graph, Http, HttpSettings, Limits, Random, SignIn, Tokens, Turns,
         sign_in::{Certificate, Credential, DeviceCode, Federated, Identity, Managed},
     },
     model::{Proof, Site, Tenant, TenantCloud},
@@ -17,7 +18,12 @@ use std::{
     collections::HashMap,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
+use tokio::time::Instant;
+
+/// So long a code that a person types is waited for: Microsoft's own limit.
+const A_PERSON: Duration = Duration::from_mins(15);
 
 /// The clients of a site's tenants, each made when it is first needed.
 pub(super) struct Tenants<'a> {
@@ -25,6 +31,7 @@ pub(super) struct Tenants<'a> {
     folder: PathBuf,
     clock: Clock,
     made: HashMap<String, Result<Graph, String>>,
+    exchange: HashMap<String, Result<Arc<Exchange>, String>>,
     /// Knows the secrets that were needed.
     pub scrubber: Scrubber,
 }
@@ -36,6 +43,7 @@ impl<'a> Tenants<'a> {
             folder: super::folder_of(&site.file),
             clock,
             made: HashMap::new(),
+            exchange: HashMap::new(),
             scrubber: Scrubber::default(),
         }
     }
@@ -59,6 +67,31 @@ impl<'a> Tenants<'a> {
     /// The entry whose app deletes in the stead of that of the tenant `name`.
     pub(super) fn cleaner_of(&self, name: &str) -> Option<&'a str> {
         self.site.tenant(name)?.clean_with.as_deref()
+    }
+
+    /// The tokens of the tenant of this name for Exchange Online. A person who must sign in does so now: a server waits for nobody to type a code.
+    ///
+    /// # Errors
+    /// As [`Tenants::graph`]; and why the person did not sign in.
+    pub(super) async fn exchange(&mut self, name: &str) -> Result<Arc<Exchange>, String> {
+        if let Some(known) = self.exchange.get(name) {
+            return known.clone();
+        }
+        let made = match self.graph(name).await {
+            Ok(graph) => {
+                let person = graph.tokens().sign_in().is_person();
+                let exchange = Arc::new(Exchange::new(graph));
+                let first = if person {
+                    exchange.secret(Instant::now() + A_PERSON).await.map(drop)
+                } else {
+                    Ok(())
+                };
+                first.map(|()| exchange).map_err(|none| none.why)
+            }
+            Err(trouble) => Err(trouble),
+        };
+        self.exchange.insert(name.to_owned(), made.clone());
+        made
     }
 
     async fn make(&mut self, tenant: &Tenant) -> Result<Graph, String> {

@@ -1,13 +1,13 @@
 //! From a site to the parts that send and watch: one sender a route, one watcher a login.
 
-use super::{Halt, environment, folder_of, tenants::Tenants};
+use super::{Halt, sign_ins::SignIns, tenants::Tenants};
 use crate::scrub::Scrubber;
 use crate::{
     clock::Clock,
-    config::secrets,
+    credentials::Credentials,
     microsoft::Graph,
-    model::{Mailbox, MailboxAccess, MailboxName, Plan, Route, RouteKind, SecretSource, Sender, SignIn, Site, TraceAccess},
-    send::{self, Conduct, Credentials, GraphSender, MxSender, SmtpSender, Timeouts},
+    model::{Mailbox, MailboxAccess, MailboxName, Plan, Route, RouteKind, Sender, SignIn, Site, TraceAccess},
+    send::{self, Conduct, GraphSender, MxSender, SmtpSender, Timeouts},
     watch::{
         Watcher,
         graph::GraphWatcher,
@@ -15,7 +15,6 @@ use crate::{
         trace::TraceWatcher,
     },
 };
-use secrecy::SecretString;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     path::PathBuf,
@@ -86,7 +85,7 @@ impl World {
         Self {
             watchers,
             unwatched,
-            scrubber: doors.into_scrubber(),
+            scrubber: doors.scrubber,
             ..Self::default()
         }
     }
@@ -131,20 +130,25 @@ fn longest_wait(plan: &Plan) -> Duration {
         .max(AT_LEAST)
 }
 
-/// What opens the servers of a site: its secrets, and the clients of its tenants.
+/// What opens the servers of a site: its sign-ins, and the clients of its tenants.
 struct Doors<'a> {
-    secrets: Secrets,
+    sign_ins: SignIns,
     tenants: Tenants<'a>,
     /// Whether mailboxes of Graph are opened by the app that deletes, where that is another one.
     deletes: bool,
+    /// Takes out all that the servers are told.
+    scrubber: Scrubber,
 }
 
 impl<'a> Doors<'a> {
     fn of(site: &'a Site, clock: Clock) -> Self {
+        let tenants = Tenants::of(site, clock);
+        let scrubber = tenants.scrubber.clone();
         Self {
-            secrets: Secrets::of(site),
-            tenants: Tenants::of(site, clock),
+            sign_ins: SignIns::of(site, scrubber.clone()),
+            tenants,
             deletes: false,
+            scrubber,
         }
     }
 
@@ -154,45 +158,8 @@ impl<'a> Doors<'a> {
         self.tenants.graph(cleaner.unwrap_or(tenant)).await
     }
 
-    /// What takes out all that the servers were told.
-    fn into_scrubber(self) -> Scrubber {
-        let mut scrubber = self.secrets.scrubber;
-        scrubber.extend(self.tenants.scrubber);
-        scrubber
-    }
-}
-
-/// The secrets of a site, each asked for once: many mailboxes may share one, and a command may take its time.
-struct Secrets {
-    folder: PathBuf,
-    known: Vec<(SecretSource, Result<SecretString, String>)>,
-    scrubber: Scrubber,
-}
-
-impl Secrets {
-    fn of(site: &Site) -> Self {
-        Self {
-            folder: folder_of(&site.file),
-            known: Vec::new(),
-            scrubber: Scrubber::default(),
-        }
-    }
-
-    async fn of_sign_in(&mut self, sign_in: &SignIn) -> Result<SecretString, String> {
-        let secret = self.get(sign_in.secret()).await?;
-        self.scrubber.add(sign_in.user(), &secret);
-        Ok(secret)
-    }
-
-    async fn get(&mut self, source: &SecretSource) -> Result<SecretString, String> {
-        if let Some((_, secret)) = self.known.iter().find(|(known, _)| known == source) {
-            return secret.clone();
-        }
-        let secret = secrets::resolve(source, &self.folder, &environment)
-            .await
-            .map_err(|error| error.to_string());
-        self.known.push((source.clone(), secret.clone()));
-        secret
+    async fn credentials(&mut self, sign_in: &SignIn) -> Result<Credentials, String> {
+        self.sign_ins.credentials(sign_in, &mut self.tenants).await
     }
 }
 
@@ -219,7 +186,7 @@ async fn sender(route: &Route, conduct: &Conduct, doors: &mut Doors<'_>) -> Resu
     match &route.kind {
         RouteKind::Smtp(smtp) => {
             let credentials = match &smtp.sign_in {
-                Some(sign_in) => Some(credentials(sign_in, &mut doors.secrets).await?),
+                Some(sign_in) => Some(doors.credentials(sign_in).await?),
                 None => None,
             };
             Ok(Arc::new(SmtpSender::new(&smtp.endpoint, credentials, conduct)?))
@@ -231,20 +198,6 @@ async fn sender(route: &Route, conduct: &Conduct, doors: &mut Doors<'_>) -> Resu
             conduct,
         ))),
     }
-}
-
-async fn credentials(sign_in: &SignIn, secrets: &mut Secrets) -> Result<Credentials, String> {
-    let secret = secrets.of_sign_in(sign_in).await?;
-    Ok(match sign_in {
-        SignIn::Password { user, .. } => Credentials::Password {
-            user: user.clone(),
-            password: secret,
-        },
-        SignIn::XOAuth2 { user, .. } => Credentials::XOAuth2 {
-            user: user.clone(),
-            token: secret,
-        },
-    })
 }
 
 /// A mailbox whose secret cannot be had stops nothing: it is blind, and says why.
@@ -266,7 +219,10 @@ async fn eyes<'a>(
             MailboxAccess::Imap(imap) => watched.push(Watched {
                 mailbox: mailbox.clone(),
                 access: imap.clone(),
-                secret: doors.secrets.of_sign_in(&imap.sign_in).await,
+                credentials: match doors.credentials(&imap.sign_in).await {
+                    Ok(credentials) => credentials,
+                    Err(why) => Credentials::missing(imap.sign_in.user(), &why),
+                },
                 of_sender,
             }),
             MailboxAccess::Graph(access) => match doors.graph(&access.tenant).await {

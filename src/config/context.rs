@@ -10,8 +10,6 @@ use std::path::{Path, PathBuf};
 
 /// Said of the mailboxes of groups.
 pub(super) const GROUPS: &str = "not yet built: mailboxes of groups (`group`) come in a later version";
-/// Said where a tenant would give the token of an SMTP or IMAP server.
-pub(super) const TENANT_TOKEN: &str = "not yet built: SMTP and IMAP with a token of a tenant (`tenant`) come in a later version";
 
 /// The file that is being read.
 pub(super) struct Context<'a> {
@@ -44,7 +42,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Notes something that the structure knows and this version cannot do: [`GROUPS`] or [`TENANT_TOKEN`].
+    /// Notes something that the structure knows and this version cannot do: [`GROUPS`].
     pub(super) fn not_yet_built(&mut self, span: &Span, what: &'static str) {
         self.mistakes.note(span.clone(), what);
     }

@@ -4,7 +4,7 @@
 
 use super::{
     choices::Secret,
-    context::{Context, Fill, TENANT_TOKEN},
+    context::{Context, Fill},
     mistakes::{quoted, shown},
     read::At,
     shapes::CaShape,
@@ -273,8 +273,14 @@ impl SignInKeys<'_> {
     pub(super) fn build(&self, context: &mut Context<'_>, owner: &Span, tenants: &[&str], fill: &Fill) -> Option<SignIn> {
         if let Some(tenant) = self.tenant {
             check_tenant(context, tenant, tenants);
-            context.not_yet_built(&tenant.span, TENANT_TOKEN);
-            return None;
+            let other = [("password", self.password), ("token", self.token)];
+            for (key, secret) in other.into_iter().filter_map(|(key, secret)| Some((key, secret?))) {
+                let title = format!("the tenant gives the token, so `{key}` means nothing here");
+                context
+                    .mistakes
+                    .note(secret.span.clone(), title)
+                    .help("a sign-in takes one of `password`, `token` and `tenant`");
+            }
         }
         let Some(user) = self.user else {
             if self.faulty {
@@ -284,6 +290,11 @@ impl SignInKeys<'_> {
             return None;
         };
         let user = fill.text(context, user)?.value;
+        if let Some(tenant) = self.tenant {
+            // The rest is wrong then too, but noted above.
+            let tenant = tenant.value.clone();
+            return (self.password.is_none() && self.token.is_none()).then_some(SignIn::Tenant { user, tenant });
+        }
         match (self.password, self.token, self.auth) {
             (Some(password), None, None) => Some(SignIn::Password {
                 user,
@@ -301,11 +312,13 @@ impl SignInKeys<'_> {
             }
             _ if self.faulty => None,
             (_, None, Some(auth)) => {
-                context.mistakes.note(auth.span.clone(), "`auth: xoauth2` needs the key `token`");
+                context
+                    .mistakes
+                    .note(auth.span.clone(), "`auth: xoauth2` needs the key `token` or `tenant`");
                 None
             }
             (None, None, None) => {
-                let title = format!("the user {} has neither `password` nor `token`", quoted(&user));
+                let title = format!("the user {} has no `password`, `token` or `tenant`", quoted(&user));
                 context.mistakes.note(owner.clone(), title).help("add `password: { env: NAME }`");
                 None
             }

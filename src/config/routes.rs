@@ -9,11 +9,20 @@ use super::{
     shapes::{MxShape, RouteShape, SmtpShape},
     words::TlsWord,
 };
-use crate::model::{MxRoute, Route, RouteKind, SmtpRoute, TlsMode};
-use std::collections::BTreeMap;
+use crate::model::{MxRoute, Rate, Route, RouteKind, SignIn, SmtpRoute, TlsMode};
+use std::{collections::BTreeMap, time::Duration};
 
 /// How many connections a route holds at once unless it says otherwise: few enough for every gateway's default limits.
 const CONNECTIONS: u16 = 4;
+
+/// How many connections Exchange Online takes at once from those who sign in as one mailbox (SMTP AUTH).
+const EXCHANGE_CONNECTIONS: u16 = 3;
+
+/// How many messages Exchange Online takes from them in a minute.
+const EXCHANGE_RATE: Rate = Rate {
+    messages: 30,
+    per: Duration::from_mins(1),
+};
 
 type Domains = Named<Named<String>>;
 
@@ -40,7 +49,11 @@ pub(super) fn build(context: &mut Context<'_>, named: &At<Named<RouteShape>>, kn
                 default = Some(context.source.line_number(said.span.start));
             }
         }
-        routes.extend(route(context, name, shape, known));
+        let route = route(context, name, shape, known);
+        if let Some(route) = &route {
+            within_exchange_limit(context, route, shape, &routes);
+        }
+        routes.extend(route);
     }
     if let ([only], 1) = (routes.as_mut_slice(), named.0.len()) {
         only.default = true;
@@ -69,6 +82,7 @@ fn route(context: &mut Context<'_>, name: &At<String>, shape: &At<RouteShape>, k
         }
         (None, None, None) => return None,
     };
+    let by_tenant = matches!(&kind, RouteKind::Smtp(smtp) if matches!(smtp.sign_in, Some(SignIn::Tenant { .. })));
     Some(Route {
         name: name.value.clone(),
         kind,
@@ -78,10 +92,48 @@ fn route(context: &mut Context<'_>, name: &At<String>, shape: &At<RouteShape>, k
             .map(|sender| sender.value.clone())
             .or_else(|| known.senders.first().map(|&name| name.into()))?,
         default: shape.default.as_ref().is_some_and(|said| said.value),
-        connections: shape.connections.as_ref().map_or(CONNECTIONS, |connections| connections.as_u16()),
-        rate: shape.rate.as_ref().map(|rate| rate.value),
+        connections: shape
+            .connections
+            .as_ref()
+            .map_or(if by_tenant { 1 } else { CONNECTIONS }, |connections| connections.as_u16()),
+        rate: shape.rate.as_ref().map(|rate| rate.value).or(by_tenant.then_some(EXCHANGE_RATE)),
         place: context.place(&name.span),
     })
+}
+
+/// Refuses a route that, with those before it, holds more connections to a mailbox of Exchange Online than that takes.
+fn within_exchange_limit(context: &mut Context<'_>, route: &Route, shape: &At<RouteShape>, before: &[Route]) {
+    let mailbox = |route: &Route| match &route.kind {
+        RouteKind::Smtp(smtp) => match &smtp.sign_in {
+            Some(SignIn::Tenant { user, tenant }) => Some((user.to_ascii_lowercase(), tenant.clone())),
+            _ => None,
+        },
+        RouteKind::Mx(_) | RouteKind::Graph(_) => None,
+    };
+    let Some(own) = mailbox(route) else { return };
+    let others: u32 = before
+        .iter()
+        .filter(|other| mailbox(other).as_ref() == Some(&own))
+        .map(|other| u32::from(other.connections))
+        .sum();
+    let total = others + u32::from(route.connections);
+    if total <= u32::from(EXCHANGE_CONNECTIONS) {
+        return;
+    }
+    let span = shape
+        .connections
+        .as_ref()
+        .map_or_else(|| shape.span.clone(), |connections| connections.span.clone());
+    let title = format!("Exchange Online takes at most {EXCHANGE_CONNECTIONS} connections at once from one mailbox");
+    let help = if others == 0 {
+        format!("write `connections: {EXCHANGE_CONNECTIONS}` or less, or leave it out")
+    } else {
+        format!(
+            "with the routes before it, those of {} come to {total}: give each fewer",
+            quoted(&own.0)
+        )
+    };
+    context.mistakes.note(span, title).help(help);
 }
 
 fn smtp(context: &mut Context<'_>, shape: &At<SmtpShape>, outer: Keys<'_>, known: &Known<'_>) -> Option<SmtpRoute> {

@@ -22,7 +22,7 @@ use tokio::{
 /// The longest secret: OAuth 2.0 tokens have a few thousand bytes.
 const LONGEST: usize = 64 * 1024;
 /// How long a command may take: it may ask a person to unlock a store.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub const PATIENCE: Duration = Duration::from_mins(1);
 /// Fewer characters could be guessed, and with them a forged arrival be made.
 const LEAST_KEY: usize = 32;
 

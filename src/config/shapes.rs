@@ -66,9 +66,9 @@ mapping! {
         sender: String;
         /// Whether scenarios that name no route use this one.
         default: bool;
-        /// How many connections it may hold at once (`mx`: to each host); 4 by default.
+        /// How many connections it may hold at once (`mx`: to each host); 4 by default, with the token of a tenant 1 and at most 3.
         connections: Connections;
-        /// How quickly messages may leave.
+        /// How quickly messages may leave; with the token of a tenant 30 a minute by default.
         rate: Rate;
         /// Where to connect instead (`ADDRESS[:PORT]`), while the certificate must still name the URL's host.
         connect: String;
@@ -88,11 +88,11 @@ mapping! {
         user: String;
         /// That user's password.
         password: Secret;
-        /// `xoauth2`, together with `token`.
+        /// `xoauth2`, together with `token` or `tenant`.
         auth: AuthWord;
         /// An OAuth 2.0 bearer token.
         token: Secret;
-        /// A Microsoft 365 tenant that gives the token. Not yet built.
+        /// A Microsoft 365 tenant (under `tenants`) that gives a token for Exchange Online at each sign-in.
         tenant: String;
         /// Where to connect instead (`ADDRESS[:PORT]`), while the certificate must still name the URL's host.
         connect: String;
@@ -206,11 +206,11 @@ mapping! {
         user: String, needs;
         /// That user's password.
         password: Secret;
-        /// `xoauth2`, together with `token`.
+        /// `xoauth2`, together with `token` or `tenant`.
         auth: AuthWord;
         /// An OAuth 2.0 bearer token.
         token: Secret;
-        /// A Microsoft 365 tenant that gives the token. Not yet built.
+        /// A Microsoft 365 tenant (under `tenants`) that gives a token for Exchange Online at each sign-in.
         tenant: String;
         /// Another login that may read this mailbox, so that one connection serves many.
         watch_as: WatchAsShape;
@@ -230,11 +230,11 @@ mapping! {
         user: String, needs;
         /// That user's password.
         password: Secret;
-        /// `xoauth2`, together with `token`.
+        /// `xoauth2`, together with `token` or `tenant`.
         auth: AuthWord;
         /// An OAuth 2.0 bearer token.
         token: Secret;
-        /// A Microsoft 365 tenant that gives the token. Not yet built.
+        /// A Microsoft 365 tenant (under `tenants`) that gives a token for Exchange Online at each sign-in.
         tenant: String;
         /// The path of the mailbox's folders in the shared namespace, such as `All/{user}`.
         root: String;

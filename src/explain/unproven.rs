@@ -194,7 +194,7 @@ fn step_for_failed_attempt(probe: &JudgedProbe, attempt: &Attempt) -> String {
 /// What to do about the reason for which something could not be measured.
 fn step_for_reason(reason: &str) -> Option<String> {
     let reason = reason.to_lowercase();
-    let steps: [(&[&str], &str); 14] = [
+    let steps: [(&[&str], &str); 15] = [
         (
             &["own application yet"],
             "Create that service principal once in the tenant, wait until `mailflow check` gets an answer, and run it again.",
@@ -210,6 +210,11 @@ fn step_for_reason(reason: &str) -> Option<String> {
         (
             &["sender has no"],
             "Name a mailbox for the sender in the site (`mailbox:`): without one, nobody sees what comes back.",
+        ),
+        (
+            // Refusals of Exchange name what to do themselves.
+            &["set-casmailbox", "add-mailboxpermission", "new-serviceprincipal", "grant the app"],
+            "Have an administrator of Exchange Online or Entra ID do that, and prove it with `mailflow check`.",
         ),
         (
             &["to the app's scope", "the app may", "permission"],

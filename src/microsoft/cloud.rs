@@ -6,6 +6,8 @@
 use reqwest::Url;
 use std::fmt;
 
+const GLOBAL_EXCHANGE: &str = "https://outlook.office365.com";
+
 /// A cloud: where to sign in, where Graph is, and what exists there.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Cloud {
@@ -35,7 +37,7 @@ impl Cloud {
             name: "global",
             authority: known("https://login.microsoftonline.com"),
             graph: known("https://graph.microsoft.com"),
-            exchange: "https://outlook.office365.com",
+            exchange: GLOBAL_EXCHANGE,
             federation: "api://AzureADTokenExchange",
             trace: true,
             hunting: true,
@@ -143,6 +145,22 @@ impl Cloud {
         format!("{}/.default", self.resource(resource))
     }
 
+    /// The scope that asks for what a person may do on `resource`. Exchange names its delegated permissions under another host than its
+    /// application permissions, in the global cloud at least.
+    pub fn scope_of_a_person(&self, resource: Resource) -> String {
+        match resource {
+            Resource::Graph => self.scope(resource),
+            Resource::Exchange => {
+                let host = if self.exchange == GLOBAL_EXCHANGE {
+                    "https://outlook.office.com"
+                } else {
+                    self.exchange
+                };
+                format!("{host}/IMAP.AccessAsUser.All {host}/SMTP.Send")
+            }
+        }
+    }
+
     /// The audience of the tokens of outside identity providers.
     pub fn federation_audience(&self) -> &'static str {
         self.federation
@@ -232,6 +250,10 @@ mod tests {
             "https://login.chinacloudapi.cn/t/oauth2/v2.0/token"
         );
         assert_eq!(Cloud::global().scope(Resource::Exchange), "https://outlook.office365.com/.default");
+        assert_eq!(
+            Cloud::global().scope_of_a_person(Resource::Exchange),
+            "https://outlook.office.com/IMAP.AccessAsUser.All https://outlook.office.com/SMTP.Send"
+        );
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::{
 use crate::clock::Clock;
 use data_encoding::BASE64URL_NOPAD;
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use std::{
     collections::HashMap,
     fmt,
@@ -227,6 +227,11 @@ impl Tokens {
 }
 
 #[derive(Deserialize)]
+struct Audience {
+    aud: String,
+}
+
+#[derive(Deserialize)]
 struct Claims {
     #[serde(default)]
     roles: Vec<String>,
@@ -234,11 +239,21 @@ struct Claims {
     scp: String,
 }
 
-/// Reads the permissions out of a token's middle part (RFC 7519), without judging its signature: it is for warnings only.
-fn roles(bearer: &str) -> Option<Arc<[String]>> {
+/// Reads a token's middle part (RFC 7519), without judging its signature: it is for warnings only.
+fn claims<T: DeserializeOwned>(bearer: &str) -> Option<T> {
     let middle = bearer.split('.').nth(1)?;
     let json = BASE64URL_NOPAD.decode(middle.trim_end_matches('=').as_bytes()).ok()?;
-    let claims: Claims = serde_json::from_slice(&json).ok()?;
+    serde_json::from_slice(&json).ok()
+}
+
+/// For which resource a token is, if it can be read.
+pub(super) fn audience(bearer: &str) -> Option<String> {
+    claims(bearer).map(|claims: Audience| claims.aud)
+}
+
+/// The permissions in a token.
+fn roles(bearer: &str) -> Option<Arc<[String]>> {
+    let claims: Claims = claims(bearer)?;
     let roles = claims.roles.into_iter().chain(claims.scp.split_whitespace().map(str::to_owned));
     Some(roles.take(200).map(|role| super::words::word(&role)).collect())
 }

@@ -102,21 +102,20 @@ pub enum SignIn {
         /// The token's source.
         token: SecretSource,
     },
+    /// SASL XOAUTH2 with a token that a tenant gives for Exchange Online, asked for at each sign-in.
+    Tenant {
+        /// The user: the address of the mailbox.
+        user: String,
+        /// The tenant's name.
+        tenant: String,
+    },
 }
 
 impl SignIn {
     /// The user who signs in.
     pub fn user(&self) -> &str {
         match self {
-            Self::Password { user, .. } | Self::XOAuth2 { user, .. } => user,
-        }
-    }
-
-    /// The source of the secret.
-    pub fn secret(&self) -> &SecretSource {
-        match self {
-            Self::Password { password, .. } => password,
-            Self::XOAuth2 { token, .. } => token,
+            Self::Password { user, .. } | Self::XOAuth2 { user, .. } | Self::Tenant { user, .. } => user,
         }
     }
 }

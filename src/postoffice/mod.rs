@@ -207,6 +207,12 @@ impl PostOffice {
         found.map(|(mailbox, folder, raw)| Copy { mailbox, folder, raw }).collect()
     }
 
+    /// How many messages a mailbox holds, in all of its folders.
+    pub fn messages(&self, mailbox: &str) -> usize {
+        let count = |mailbox: &store::Mailbox| mailbox.folders.iter().map(|folder| folder.messages.len()).sum();
+        self.office.store.read(&mailbox.to_lowercase(), count).unwrap_or_default()
+    }
+
     /// Cuts every IMAP connection.
     pub fn cut_imap(&self) {
         self.office.cut(None);

@@ -1,12 +1,13 @@
 //! Passwords and tokens of this one post office, derived from a random key, and the answers of SASL clients (RFC 4616, XOAUTH2).
 //!
-//! Cannot see which logins exist; `directory` knows.
+//! Cannot see which logins exist, which `directory` knows, nor what a token of the tenant is good for, which the tenant knows.
 
 use data_encoding::{BASE32_NOPAD, BASE64};
 use ring::hmac;
 use ring::rand::SystemRandom;
 
 use super::directory::{Directory, WATCHER};
+use super::tenant::{Entry, Protocol, Tenant};
 
 /// The key behind all passwords.
 pub struct Secrets(hmac::Key);
@@ -18,6 +19,12 @@ pub enum Login {
     Welcome(String),
     /// It may not.
     Refused,
+    /// The tenant does not let its bearer in.
+    RefusedByTenant,
+    /// The tenant takes no sign-in to SMTP.
+    SwitchedOff,
+    /// The tenant's token is good, and its mailbox does not open.
+    NotConnected,
 }
 
 impl Secrets {
@@ -78,25 +85,37 @@ impl Secrets {
         }
     }
 
-    /// Checks the decoded answer of a client to AUTH XOAUTH2: `user=NAME^Aauth=Bearer TOKEN^A^A`.
-    pub fn check_xoauth2(&self, directory: &Directory, answer: &[u8]) -> Login {
-        let Ok(answer) = std::str::from_utf8(answer) else {
+    /// Checks the decoded answer of a client to AUTH XOAUTH2: a token of the post office, or one of its tenant.
+    pub fn check_xoauth2(&self, directory: &Directory, tenant: Option<&Tenant>, protocol: Protocol, answer: &[u8]) -> Login {
+        let Some((user, token)) = bearer(answer) else {
             return Login::Refused;
         };
-        let field = |key: &str| answer.split('\x01').find_map(|part| part.strip_prefix(key));
-        let (Some(user), Some(bearer)) = (field("user="), field("auth=")) else {
-            return Login::Refused;
+        let welcome = || Login::Welcome(user.to_lowercase());
+        let here = directory.has_mailbox(user);
+        // The tenant's tokens look like JWTs; ours have no dots.
+        let Some(tenant) = tenant.filter(|_| token.contains('.')) else {
+            return if here && token == self.token(user) {
+                welcome()
+            } else {
+                Login::Refused
+            };
         };
-        let token = bearer
-            .split_once(' ')
-            .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
-            .map(|(_, token)| token);
-        if directory.has_mailbox(user) && token == Some(self.token(user).as_str()) {
-            Login::Welcome(user.to_lowercase())
-        } else {
-            Login::Refused
+        match tenant.enter(protocol, user, token) {
+            Entry::Welcome if here => welcome(),
+            Entry::NotConnected => Login::NotConnected,
+            Entry::SwitchedOff => Login::SwitchedOff,
+            Entry::Welcome | Entry::Refused => Login::RefusedByTenant,
         }
     }
+}
+
+/// User and token of `user=NAME^Aauth=Bearer TOKEN^A^A`.
+fn bearer(answer: &[u8]) -> Option<(&str, &str)> {
+    let answer = std::str::from_utf8(answer).ok()?;
+    let field = |key: &str| answer.split('\x01').find_map(|part| part.strip_prefix(key));
+    let (scheme, token) = field("auth=")?.split_once(' ')?;
+    let user = field("user=")?;
+    scheme.eq_ignore_ascii_case("bearer").then_some((user, token))
 }
 
 /// What a server says, in base64, before it refuses a token; the client answers with an empty line.
@@ -140,6 +159,8 @@ mod tests {
         let bearer = |token: &str| {
             secrets.check_xoauth2(
                 &directory,
+                None,
+                Protocol::Imap,
                 format!("user=probe@sender.example\x01auth=Bearer {token}\x01\x01").as_bytes(),
             )
         };
@@ -153,7 +174,7 @@ mod tests {
         let directory = Directory::new(&[], None);
         for answer in [&b""[..], b"\0", b"\0\0", b"\0\0\0", b"\xff\0\0", b"user=\x01auth=\x01"] {
             assert_eq!(secrets.check_plain(&directory, answer), Login::Refused);
-            assert_eq!(secrets.check_xoauth2(&directory, answer), Login::Refused);
+            assert_eq!(secrets.check_xoauth2(&directory, None, Protocol::Smtp, answer), Login::Refused);
         }
         assert_eq!(decode("="), Some(Vec::new()));
         assert_eq!(decode("!"), None);

@@ -7,29 +7,14 @@ use super::{
     reply::RawReply,
     session::Session,
 };
-use crate::{model::Tls, scrub::Scrubber};
+use crate::{
+    credentials::{Credentials, Door, Proof},
+    model::Tls,
+};
 use data_encoding::BASE64;
 use secrecy::{ExposeSecret, SecretString};
 use std::time::Duration;
-
-/// A user and the resolved proof of being that user. Its `Debug` shows no secret.
-#[derive(Debug, Clone)]
-pub enum Credentials {
-    /// A user name and a password.
-    Password {
-        /// The user.
-        user: String,
-        /// The password.
-        password: SecretString,
-    },
-    /// A bearer token.
-    XOAuth2 {
-        /// The user.
-        user: String,
-        /// The token.
-        token: SecretString,
-    },
-}
+use tokio::time::Instant;
 
 /// A way of signing in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,40 +34,11 @@ impl Mechanism {
     }
 }
 
-impl Credentials {
-    fn user(&self) -> &str {
-        match self {
-            Self::Password { user, .. } | Self::XOAuth2 { user, .. } => user,
-        }
-    }
-
-    /// The mechanisms that these credentials serve, the preferred one first.
-    fn mechanisms(&self) -> &'static [Mechanism] {
-        match self {
-            Self::Password { .. } => &[Mechanism::Plain, Mechanism::Login],
-            Self::XOAuth2 { .. } => &[Mechanism::XOAuth2],
-        }
-    }
-
-    /// The initial response of PLAIN or XOAUTH2, in base64.
-    fn initial(&self) -> SecretString {
-        let text = match self {
-            Self::Password { user, password } => format!("\0{user}\0{}", password.expose_secret()),
-            Self::XOAuth2 { user, token } => format!("user={user}\x01auth=Bearer {}\x01\x01", token.expose_secret()),
-        };
-        BASE64.encode(text.as_bytes()).into()
-    }
-
-    fn secret(&self) -> &SecretString {
-        match self {
-            Self::Password { password, .. } => password,
-            Self::XOAuth2 { token, .. } => token,
-        }
-    }
-
-    /// Takes the secret out of what the server says.
-    pub(super) fn scrubber(&self) -> Scrubber {
-        Scrubber::new(self.user(), self.secret())
+/// The mechanisms for a proof, the preferred one first.
+fn mechanisms(proof: Proof) -> &'static [Mechanism] {
+    match proof {
+        Proof::Password => &[Mechanism::Plain, Mechanism::Login],
+        Proof::Token => &[Mechanism::XOAuth2],
     }
 }
 
@@ -96,44 +52,53 @@ fn safe_to_sign_in(tls: Option<&Tls>) -> Result<(), String> {
     }
 }
 
-/// Signs in on a session whose EHLO is done; says by which mechanism.
+/// Signs in on a session whose EHLO is done; says by which mechanism. A secret that is refused may be replaced by another, once.
 pub(super) async fn sign_in(session: &mut Session, credentials: &Credentials, limit: Duration) -> Result<&'static str, Box<Failure>> {
     let trouble = |text: String| Failure::hopeless(Stage::Auth, text);
     if !session.is_loopback() {
         safe_to_sign_in(session.tls()).map_err(trouble)?;
     }
-    if [credentials.user(), credentials.secret().expose_secret()]
-        .iter()
-        .any(|text| text.contains(char::is_control))
-    {
-        return Err(trouble("the user's name or the secret holds a control character".to_owned()));
-    }
-    let Some(offered) = session.offers().auth.clone() else {
-        return Err(trouble("the server offers no sign-in (AUTH) on this connection".to_owned()));
-    };
-    let wanted = credentials.mechanisms();
-    let Some(mechanism) = wanted
-        .iter()
-        .find(|mechanism| offered.iter().any(|offer| offer == mechanism.name()))
-    else {
-        let wanted: Vec<_> = wanted.iter().map(|mechanism| mechanism.name()).collect();
-        return Err(trouble(format!(
-            "the server offers AUTH {}, not {}",
-            offered.join(" "),
-            wanted.join(" or ")
-        )));
-    };
-    let mut dialogue = Dialogue { session, limit };
-    let reply = match mechanism {
-        Mechanism::Plain => {
-            dialogue
-                .say(&format!("AUTH PLAIN {}", credentials.initial().expose_secret()))
-                .await?
+    let mechanism = choose(session, credentials.proof()).map_err(trouble)?;
+    let until = Instant::now() + limit;
+    let secret = credentials.secret(until).await.map_err(|none| {
+        if none.passing {
+            Failure::trouble(Stage::Auth, none.why)
+        } else {
+            Failure::hopeless(Stage::Auth, none.why)
         }
-        Mechanism::Login => dialogue.login(credentials).await?,
-        Mechanism::XOAuth2 => dialogue.xoauth2(credentials).await?,
-    };
+    })?;
+    let mut dialogue = Dialogue { session, limit };
+    let mut reply = dialogue.present(mechanism, credentials.user(), &secret).await?;
+    if reply.code >= 500
+        && let Some(another) = credentials.another(&secret, until).await
+        // A server that ends the conversation instead has said its word before.
+        && let Ok(second) = dialogue.present(mechanism, credentials.user(), &another).await
+    {
+        reply = second;
+    }
+    let said = reply.kept().to_string().replace('\n', " ");
+    if reply.code >= 500
+        && let Some(advice) = credentials.advice(Door::Smtp, &said)
+    {
+        let user = credentials.user();
+        return Err(trouble(format!("the server refuses the token for {user} ({said}): {advice}")));
+    }
     positive(Stage::Auth, reply).map(|_| mechanism.name())
+}
+
+/// The mechanism to use, of those that the server offers.
+fn choose(session: &Session, proof: Proof) -> Result<Mechanism, String> {
+    let Some(offered) = &session.offers().auth else {
+        return Err("the server offers no sign-in (AUTH) on this connection".to_owned());
+    };
+    let wanted = mechanisms(proof);
+    let chosen = wanted
+        .iter()
+        .find(|mechanism| offered.iter().any(|offer| offer == mechanism.name()));
+    chosen.copied().ok_or_else(|| {
+        let wanted: Vec<_> = wanted.iter().map(|mechanism| mechanism.name()).collect();
+        format!("the server offers AUTH {}, not {}", offered.join(" "), wanted.join(" or "))
+    })
 }
 
 struct Dialogue<'a> {
@@ -142,16 +107,32 @@ struct Dialogue<'a> {
 }
 
 impl Dialogue<'_> {
+    async fn present(&mut self, mechanism: Mechanism, user: &str, secret: &SecretString) -> Result<RawReply, Box<Failure>> {
+        let secret = secret.expose_secret();
+        if [user, secret].iter().any(|text| text.contains(char::is_control)) {
+            let text = "the user's name or the secret holds a control character";
+            return Err(Failure::hopeless(Stage::Auth, text));
+        }
+        match mechanism {
+            Mechanism::Plain => {
+                let initial = encoded(&format!("\0{user}\0{secret}"));
+                self.say(&format!("AUTH PLAIN {}", initial.expose_secret())).await
+            }
+            Mechanism::Login => self.login(user, secret).await,
+            Mechanism::XOAuth2 => {
+                let initial = encoded(&format!("user={user}\x01auth=Bearer {secret}\x01\x01"));
+                self.xoauth2(&initial).await
+            }
+        }
+    }
+
     async fn say(&mut self, line: &str) -> Result<RawReply, Box<Failure>> {
         self.session.exchange(&format!("{line}\r\n"), Stage::Auth, self.limit).await
     }
 
-    async fn login(&mut self, credentials: &Credentials) -> Result<RawReply, Box<Failure>> {
-        let Credentials::Password { user, password } = credentials else {
-            return Err(Failure::hopeless(Stage::Auth, "AUTH LOGIN needs a password"));
-        };
+    async fn login(&mut self, user: &str, password: &str) -> Result<RawReply, Box<Failure>> {
         let mut reply = self.say("AUTH LOGIN").await?;
-        for answer in [BASE64.encode(user.as_bytes()), BASE64.encode(password.expose_secret().as_bytes())] {
+        for answer in [user, password] {
             if reply.code != 334 {
                 // Refused; a success before the password was asked for would be none of ours.
                 return if reply.is_refusal() {
@@ -160,13 +141,13 @@ impl Dialogue<'_> {
                     Err(Failure::unexpected(Stage::Auth, &reply))
                 };
             }
-            reply = self.say(&answer).await?;
+            reply = self.say(encoded(answer).expose_secret()).await?;
         }
         Ok(reply)
     }
 
-    async fn xoauth2(&mut self, credentials: &Credentials) -> Result<RawReply, Box<Failure>> {
-        let reply = self.say(&format!("AUTH XOAUTH2 {}", credentials.initial().expose_secret())).await?;
+    async fn xoauth2(&mut self, initial: &SecretString) -> Result<RawReply, Box<Failure>> {
+        let reply = self.say(&format!("AUTH XOAUTH2 {}", initial.expose_secret())).await?;
         if reply.code != 334 {
             return Ok(reply);
         }
@@ -181,6 +162,10 @@ impl Dialogue<'_> {
         reply.lines.extend(why);
         Ok(reply)
     }
+}
+
+fn encoded(text: &str) -> SecretString {
+    BASE64.encode(text.as_bytes()).into()
 }
 
 #[cfg(test)]

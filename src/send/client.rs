@@ -2,7 +2,6 @@
 
 use super::{
     Answer, Parcel, Trouble,
-    auth::Credentials,
     failure::{Failure, Stage},
     opening::open,
     pool::Pool,
@@ -13,6 +12,7 @@ use super::{
 };
 use crate::{
     clock::Clock,
+    credentials::Credentials,
     model::{Attempt, Time, Tls, TlsMode},
     scrub::Scrubber,
     tls::{Verify, connector},
@@ -44,7 +44,10 @@ impl Client {
             TlsMode::Opportunistic => Some(connector(ca, Verify::Record)?),
             TlsMode::Implicit | TlsMode::Required => Some(connector(ca, Verify::Strict)?),
         };
-        let scrubber = credentials.as_ref().map(Credentials::scrubber).unwrap_or_default();
+        let scrubber = credentials
+            .as_ref()
+            .map(|credentials| credentials.scrubber().clone())
+            .unwrap_or_default();
         let access = Access {
             mode,
             connector,

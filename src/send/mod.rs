@@ -23,7 +23,6 @@ mod smtp;
 mod transaction;
 mod wire;
 
-pub use auth::Credentials;
 pub use graph::GraphSender;
 pub use mx::MxSender;
 pub use settings::{Conduct, Timeouts};

@@ -1,7 +1,6 @@
 //! An SMTP session: whom it is with, what was agreed on, and its commands and replies. How one is opened is told in `opening.rs`.
 
 use super::{
-    auth::Credentials,
     ehlo::Offers,
     failure::{Failure, Stage},
     reply::RawReply,
@@ -9,6 +8,7 @@ use super::{
     wire::Wire,
 };
 use crate::{
+    credentials::Credentials,
     model::{Tls, TlsMode},
     tls::Connector,
 };

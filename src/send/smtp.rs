@@ -2,14 +2,13 @@
 
 use super::{
     Answer, Parcel, Permit, Sender, Trouble,
-    auth::Credentials,
     client::Client,
     failure::{Failure, Stage},
     pace::Pace,
     session::{At, Target},
     settings::Conduct,
 };
-use crate::{clock::Clock, model::Endpoint};
+use crate::{clock::Clock, credentials::Credentials, model::Endpoint};
 use async_trait::async_trait;
 use std::{net::IpAddr, sync::Arc};
 use tokio::sync::Semaphore;

@@ -31,6 +31,7 @@ pub use server::{Patience, Server};
 use super::{Watcher, Watching, backoff::Backoff, wishes::Wishes};
 use crate::{
     clock::Clock,
+    credentials::{Credentials, Door},
     evidence::Recognizer,
     model::{ImapAccess, Mailbox, MailboxName, SignIn, What},
 };
@@ -41,7 +42,6 @@ use fault::Fault;
 use futures::FutureExt;
 use mailbox::MailboxState;
 use reading::Reader;
-use secrecy::SecretString;
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
@@ -52,8 +52,8 @@ pub struct Watched {
     pub mailbox: Mailbox,
     /// The way into it.
     pub access: ImapAccess,
-    /// The secret of its sign-in, or why there is none: then the mailbox is blind, and says so.
-    pub secret: Result<SecretString, String>,
+    /// Who signs in, by `access`. Without a secret the mailbox is blind, and says why.
+    pub credentials: Credentials,
     /// Whether bounces and answers to one of our senders come back here.
     pub of_sender: bool,
 }
@@ -62,7 +62,7 @@ pub struct Watched {
 pub struct ImapWatcher {
     server: Arc<Server>,
     sign_in: SignIn,
-    secret: Result<SecretString, String>,
+    credentials: Credentials,
     mailboxes: Vec<(Mailbox, bool, Option<String>)>,
 }
 
@@ -88,7 +88,7 @@ pub fn watchers(mailboxes: Vec<Watched>, patience: Patience, budget: impl Fn() -
             None => watchers.push(ImapWatcher {
                 server,
                 sign_in,
-                secret: watched.secret,
+                credentials: watched.credentials,
                 mailboxes: vec![entry],
             }),
         }
@@ -103,7 +103,7 @@ impl ImapWatcher {
         Self {
             server,
             sign_in,
-            secret: watched.secret,
+            credentials: watched.credentials,
             mailboxes: vec![(watched.mailbox, watched.of_sender, root)],
         }
     }
@@ -129,8 +129,16 @@ impl ImapWatcher {
     }
 
     async fn open(&self, clock: Clock) -> Result<Connection, Fault> {
-        let secret = self.secret.as_ref().map_err(|reason| Fault::SignIn(reason.clone()))?;
-        opening::open(&self.server, &self.sign_in, secret, clock).await
+        opening::open(&self.server, &self.credentials, clock).await
+    }
+
+    /// What a fault means to the administrator. A server may let a token in and then refuse what it is for.
+    fn told(&self, fault: &Fault) -> String {
+        let advice = match fault {
+            Fault::Refused(words) => self.credentials.advice(Door::Imap, words),
+            Fault::Lost(_) | Fault::SignIn(_) | Fault::Unheard => None,
+        };
+        advice.map_or_else(|| fault.to_string(), |advice| format!("{fault}: {advice}"))
     }
 
     /// Opens a connection and watches over it. Ends well only when told to stop.
@@ -239,7 +247,7 @@ impl ImapWatcher {
                 Ok(Err(fault)) => fault,
                 Err(_) => Fault::Lost("the server sent what cannot be read".to_owned()),
             };
-            if say_blind(reader, states, &fault.to_string()).await.is_err() {
+            if say_blind(reader, states, &self.told(&fault)).await.is_err() {
                 return;
             }
             let until = Instant::now() + backoff.pause(matches!(fault, Fault::SignIn(_)));

@@ -200,7 +200,10 @@ async fn a_person_types_the_code_while_we_ask_at_the_pace_we_are_told() {
         (forms[4]["grant_type"].as_str(), forms[4]["refresh_token"].as_str()),
         ("refresh_token", "refresh-me-later")
     );
-    assert_eq!(forms[4]["scope"], "https://outlook.office365.com/.default offline_access");
+    assert_eq!(
+        forms[4]["scope"],
+        "https://outlook.office.com/IMAP.AccessAsUser.All https://outlook.office.com/SMTP.Send offline_access"
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,11 +1,16 @@
 //! Signing in, and what a server may say when it refuses.
 
 use super::{TAKES, attempt, conduct, endpoint, password, peer::Peer, script};
+use async_trait::async_trait;
 use data_encoding::BASE64;
 use mailflow::{
+    credentials::{Credentials, Door, NoSecret, Proof, Supply},
     model::TlsMode,
-    send::{Credentials, Sender, SmtpSender},
+    send::{Sender, SmtpSender},
 };
+use secrecy::SecretString;
+use std::sync::Arc;
+use tokio::time::Instant;
 
 const SECRET: &str = "hunter22";
 const TAKEN: &str = "answer at body: 250 2.0.0 Ok: queued as 4XyZ";
@@ -98,12 +103,7 @@ async fn an_echoed_secret_is_never_kept() {
 
 #[tokio::test]
 async fn xoauth2_keeps_the_challenge_that_says_why() {
-    let credentials = || {
-        Some(Credentials::XOAuth2 {
-            user: "probe".to_owned(),
-            token: "ya29.token-that-is-long".into(),
-        })
-    };
+    let credentials = || Some(Credentials::token("probe", "ya29.token-that-is-long".into()));
     let initial = BASE64.encode(b"user=probe\x01auth=Bearer ya29.token-that-is-long\x01\x01");
     let accepts = format!("C: AUTH XOAUTH2 {initial}\nS: 235 2.7.0 accepted");
     assert_eq!(
@@ -115,6 +115,56 @@ async fn xoauth2_keeps_the_challenge_that_says_why() {
     assert_eq!(
         outcome(credentials(), &script(&[&offers("XOAUTH2"), &refuses])).await,
         "trouble at auth: 535 5.7.3 Authentication unsuccessful\n{\"status\":\"401\",\"scope\":\"https://mail.example/\"} (hopeless)"
+    );
+}
+
+/// Has a second token, and knows what a refusal means.
+struct Renewed;
+
+#[async_trait]
+impl Supply for Renewed {
+    async fn secret(&self, _until: Instant) -> Result<SecretString, NoSecret> {
+        Ok("token-that-has-ended".into())
+    }
+
+    async fn another(&self, _refused: &SecretString, _until: Instant) -> Option<SecretString> {
+        Some("token-that-is-fresh".into())
+    }
+
+    fn advice(&self, door: Door, user: &str, words: &str) -> Option<String> {
+        (door == Door::Smtp && words.starts_with("535 ")).then(|| format!("set {user} up"))
+    }
+}
+
+#[tokio::test]
+async fn a_refused_token_is_replaced_once() {
+    let credentials = || Some(Credentials::new("probe", Proof::Token, Arc::new(Renewed)));
+    let initial = |token: &str| BASE64.encode(format!("user=probe\x01auth=Bearer {token}\x01\x01").as_bytes());
+    let (ended, fresh) = (initial("token-that-has-ended"), initial("token-that-is-fresh"));
+    let refused = format!("C: AUTH XOAUTH2 {ended}\nS: 535 5.7.3 Authentication unsuccessful");
+    let accepted = format!("C: AUTH XOAUTH2 {fresh}\nS: 235 2.7.0 accepted");
+    assert_eq!(
+        outcome(credentials(), &script(&[&offers("XOAUTH2"), &refused, &accepted, TAKES])).await,
+        TAKEN
+    );
+    let again = format!("C: AUTH XOAUTH2 {fresh}\nS: 535 5.7.3 Still token-that-is-fresh");
+    assert_eq!(
+        outcome(credentials(), &script(&[&offers("XOAUTH2"), &refused, &again])).await,
+        "trouble at auth: the server refuses the token for probe (535 5.7.3 Still [secret]): set probe up (hopeless)"
+    );
+    assert_eq!(
+        outcome(credentials(), &script(&[&offers("XOAUTH2"), &refused])).await,
+        "trouble at auth: the server refuses the token for probe (535 5.7.3 Authentication unsuccessful): set probe up (hopeless)",
+        "the server hung up"
+    );
+}
+
+#[tokio::test]
+async fn a_secret_that_is_not_there_is_our_trouble() {
+    let credentials = Some(Credentials::missing("probe", "the environment variable `P` is not set"));
+    assert_eq!(
+        outcome(credentials, &offers("PLAIN")).await,
+        "trouble at auth: the environment variable `P` is not set (hopeless)"
     );
 }
 

@@ -13,8 +13,9 @@ mod tls;
 
 use mailflow::{
     clock::Clock,
+    credentials::Credentials,
     model::{Endpoint, ProbeId, RunId, TagKey, TlsMode},
-    send::{Answer, Conduct, Credentials, Parcel, Sender, SmtpSender, Timeouts, Trouble},
+    send::{Answer, Conduct, Parcel, Sender, SmtpSender, Timeouts, Trouble},
 };
 use std::{path::Path, time::Duration};
 
@@ -88,10 +89,7 @@ pub fn plain_sender(port: u16, conduct: &Conduct) -> SmtpSender {
 
 /// The user `probe` with this password.
 pub fn password(password: &str) -> Option<Credentials> {
-    Some(Credentials::Password {
-        user: "probe".to_owned(),
-        password: password.into(),
-    })
+    Some(Credentials::password("probe", password.into()))
 }
 
 /// A parcel with this recipient and message.

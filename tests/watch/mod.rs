@@ -6,6 +6,7 @@ pub mod fake;
 
 use mailflow::{
     clock::Clock,
+    credentials::Credentials,
     evidence::Recognizer,
     model::{
         Copy, Endpoint, Event, FolderMark, ImapAccess, Mailbox, MailboxAccess, MailboxName, MessageKind, Place, Plan, Probe, ProbeId,
@@ -14,7 +15,6 @@ use mailflow::{
     scrub::Scrubber,
     watch::{Attention, Watcher, Watching, imap::Watched},
 };
-use secrecy::SecretString;
 use std::{
     collections::{BTreeMap, HashMap},
     net::SocketAddr,
@@ -317,9 +317,9 @@ pub fn watched(mailbox: Mailbox, password: &str) -> Watched {
         unreachable!("the tests' mailboxes are read by IMAP")
     };
     Watched {
+        credentials: Credentials::password(access.sign_in.user(), password.into()),
         access,
         of_sender: mailbox.name.as_str() == SENDER,
         mailbox,
-        secret: Ok(SecretString::from(password)),
     }
 }

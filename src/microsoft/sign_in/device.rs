@@ -63,7 +63,7 @@ impl DeviceCode {
     }
 
     pub(super) async fn grant(&self, ask: &Ask<'_>, resource: Resource) -> Result<Grant, SignInError> {
-        let scope = format!("{} offline_access", ask.cloud.scope(resource));
+        let scope = format!("{} offline_access", ask.cloud.scope_of_a_person(resource));
         let mut refresh = self.refresh.lock().await;
         let outcome = match &*refresh {
             Some(token) => renew(ask, &scope, token).await,

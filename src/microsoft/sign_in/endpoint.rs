@@ -133,7 +133,7 @@ impl Ask<'_> {
 
     /// A refusal, without the secrets that were sent.
     pub fn refused(&self, reply: &Reply, secrets: &[&SecretString]) -> Refused {
-        let mut scrubber = Scrubber::default();
+        let scrubber = Scrubber::default();
         for secret in secrets {
             scrubber.add(self.client, secret);
         }

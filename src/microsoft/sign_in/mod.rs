@@ -90,6 +90,11 @@ impl SignIn {
         }
     }
 
+    /// Whether a person signs in, so that the token is that person's and not the app's own.
+    pub fn is_person(&self) -> bool {
+        matches!(self.credential, Credential::DeviceCode(_))
+    }
+
     /// Asks once for a token.
     pub(super) async fn grant(&self, ask: &Ask<'_>, resource: Resource) -> Result<Grant, SignInError> {
         match &self.credential {

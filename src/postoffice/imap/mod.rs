@@ -31,6 +31,7 @@ use self::selected::Selected;
 use super::fate::Fate;
 use super::office::Office;
 use super::secrets::{self, Login, TOKEN_REFUSED};
+use super::tenant::Protocol;
 use super::wire::Wire;
 
 /// So much output is collected before it is sent.
@@ -54,6 +55,7 @@ pub async fn serve(office: &Arc<Office>, wire: Wire) -> io::Result<()> {
         selected: None,
         out: Vec::new(),
         mistakes: 0,
+        unconnected: false,
     };
     tokio::select! {
         ended = session.run() => ended?,
@@ -82,6 +84,8 @@ struct Session<'a> {
     selected: Option<Selected>,
     out: Vec<u8>,
     mistakes: u32,
+    /// Whether somebody is signed in whose mailbox does not open.
+    unconnected: bool,
 }
 
 /// The end of a command.
@@ -255,6 +259,7 @@ impl Session<'_> {
                 }
             }
             CommandBody::StartTLS => Done::bad("TLS is already active"),
+            _ if self.unconnected => Done::bad("User is authenticated but not connected."),
             _ if self.wire.tls().is_none() => Done::no("Not without TLS").word("PRIVACYREQUIRED"),
             CommandBody::Login { .. } | CommandBody::Authenticate { .. } if self.login.get().is_some() => Done::bad("Already logged in"),
             CommandBody::Login { username, password } => {
@@ -296,7 +301,7 @@ impl Session<'_> {
             AuthMechanism::XOAuth2 => match self
                 .challenge(initial, "")
                 .await?
-                .map(|answer| secrets.check_xoauth2(directory, &answer))
+                .map(|answer| secrets.check_xoauth2(directory, self.office.tenant.get(), Protocol::Imap, &answer))
             {
                 Some(Login::Refused) => self.challenge(None, TOKEN_REFUSED).await?.map(|_| Login::Refused),
                 other => other,
@@ -326,9 +331,20 @@ impl Session<'_> {
 
     /// Lets a login in, unless its mailbox is closed or fated otherwise.
     async fn welcome(&mut self, login: Login) -> io::Result<Done> {
-        let Login::Welcome(mailbox) = login else {
-            self.mistakes += 1;
-            return Ok(Done::no("Wrong name or password").word("AUTHENTICATIONFAILED"));
+        let mailbox = match login {
+            Login::Welcome(mailbox) => mailbox,
+            Login::NotConnected => {
+                self.unconnected = true;
+                return Ok(Done::ok("AUTHENTICATE completed."));
+            }
+            Login::RefusedByTenant | Login::SwitchedOff => {
+                self.mistakes += 1;
+                return Ok(Done::no("AUTHENTICATE failed."));
+            }
+            Login::Refused => {
+                self.mistakes += 1;
+                return Ok(Done::no("Wrong name or password").word("AUTHENTICATIONFAILED"));
+            }
         };
         match self.office.directory.find(&mailbox).map(|destination| destination.fate) {
             Ok(Fate::RefusesLogin) => return Ok(Done::no("This mailbox may not be opened").word("AUTHORIZATIONFAILED")),

@@ -17,6 +17,7 @@ use super::directory::NoDestination;
 use super::fate::{Fate, meaning};
 use super::office::{Door, Office};
 use super::secrets::{self, Login, TOKEN_REFUSED};
+use super::tenant::Protocol;
 use super::wire::{Line, Wire};
 
 /// The longest command line, with room for DSN parameters and tokens (RFC 5321, section 4.5.3.1.4; RFC 4954, section 4).
@@ -215,7 +216,7 @@ impl Session<'_> {
             "XOAUTH2" => match self
                 .challenge(initial, "")
                 .await?
-                .map(|answer| secrets.check_xoauth2(directory, &answer))
+                .map(|answer| secrets.check_xoauth2(directory, self.office.tenant.get(), Protocol::Smtp, &answer))
             {
                 Some(Login::Refused) => self.challenge(None, TOKEN_REFUSED).await?.map(|_| Login::Refused),
                 other => other,
@@ -228,6 +229,14 @@ impl Session<'_> {
                 self.reply("235 2.7.0 Authentication successful").await
             }
             Some(Login::Refused) => self.refuse("535 5.7.8 Authentication credentials invalid").await,
+            Some(Login::RefusedByTenant | Login::NotConnected) => {
+                self.refuse("535 5.7.3 Authentication unsuccessful [smtp.sender.example]").await
+            }
+            Some(Login::SwitchedOff) => {
+                let text = "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant. \
+                            Visit https://aka.ms/smtp_auth_disabled for more information. [smtp.sender.example]";
+                self.refuse(text).await
+            }
             None => self.refuse("501 5.5.2 Authentication cancelled").await,
         }
     }

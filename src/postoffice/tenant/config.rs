@@ -49,6 +49,8 @@ pub struct Config {
     pub filters_internal: bool,
     /// Whether `sendMail` gives each message a Message-ID of its own, as the service may.
     pub replaces_message_id: bool,
+    /// Whether SMTP AUTH is switched on.
+    pub smtp_auth: bool,
     /// What clients must keep to.
     pub limits: Limits,
     /// How many requests are remembered.
@@ -78,6 +80,7 @@ impl Config {
             latency: Duration::ZERO,
             filters_internal: false,
             replaces_message_id: false,
+            smtp_auth: true,
             limits: Limits::default(),
             records: 200_000,
             keeps_replies: false,
@@ -102,6 +105,9 @@ pub struct App {
     pub roles: BTreeSet<String>,
     /// What Exchange itself granted (RBAC for Applications): as good as the above, and in no token.
     pub by_exchange: BTreeSet<String>,
+    /// The mailboxes of the post office to which its service principal in Exchange Online has Full Access and for which it may send, by IMAP and
+    /// SMTP; `None` if it is not registered there.
+    pub full_access: Option<BTreeSet<String>>,
     /// Whether the service principal is disabled.
     pub disabled: bool,
     /// Whether public client flows are allowed (device code).
@@ -133,6 +139,9 @@ pub const ALL_ROLES: [&str; 10] = [
     "ExchangeMessageTrace.Read.All",
     "Application.Read.All",
 ];
+
+/// The application permissions by which mail is read and sent with IMAP and SMTP. They stand in tokens for Exchange only.
+pub const EXCHANGE_ROLES: [&str; 2] = ["IMAP.AccessAsApp", "SMTP.SendAsApp"];
 
 impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

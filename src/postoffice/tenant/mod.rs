@@ -9,6 +9,7 @@ mod answer;
 mod call;
 pub mod config;
 mod deliver;
+mod exchange;
 pub mod fate;
 mod folders;
 mod graph;
@@ -43,6 +44,7 @@ pub use self::token::Decision;
 pub use self::usage::Usage;
 
 pub(super) use self::deliver::Letter;
+pub(super) use self::exchange::{Entry, Protocol};
 use self::world::World;
 
 /// Mail that leaves the tenant.
@@ -196,6 +198,11 @@ impl Tenant {
     /// Delivers a message that came in by a door of the post office.
     pub(super) fn take(&self, letter: Letter<'_>) {
         self.world.deliver(letter);
+    }
+
+    /// What becomes of a sign-in by XOAUTH2 at a door of the post office.
+    pub(super) fn enter(&self, protocol: Protocol, user: &str, token: &str) -> Entry {
+        self.world.enter(protocol, user, token)
     }
 
     /// Sets, once, who takes mail that leaves the tenant.

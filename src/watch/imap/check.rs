@@ -21,13 +21,15 @@ pub(super) async fn check(watcher: &ImapWatcher) -> Vec<(MailboxName, Result<Str
         Ok((mut connection, states, found)) => {
             let mut outcomes = Vec::new();
             for (state, folders) in states.iter().zip(found) {
-                let outcome = check_one(&mut connection, state, &folders).await.map_err(|fault| fault.to_string());
+                let outcome = check_one(&mut connection, state, &folders)
+                    .await
+                    .map_err(|fault| watcher.told(&fault));
                 outcomes.push((state.name().clone(), outcome));
             }
             connection.leave().await;
             outcomes
         }
-        Err(fault) => each_with(watcher, &Err(fault.to_string())),
+        Err(fault) => each_with(watcher, &Err(watcher.told(&fault))),
     }
 }
 

@@ -20,7 +20,7 @@ pub(super) async fn clean(watcher: &ImapWatcher, recognizer: &Recognizer, dry_ru
     };
     let (connection, listed) = match opened.await {
         Ok(opened) => opened,
-        Err(fault) => return each_with(watcher, &Err(fault.to_string())),
+        Err(fault) => return each_with(watcher, &Err(watcher.told(&fault))),
     };
     let mut broom = Broom {
         connection,

@@ -7,20 +7,30 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    model::{SignIn, TlsMode},
-    scrub::Scrubber,
+    credentials::{Credentials, Door, Proof},
+    model::TlsMode,
 };
 use ::imap::imap_proto::Response;
 use data_encoding::BASE64;
 use secrecy::{ExposeSecret, SecretString};
 use std::collections::BTreeSet;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, timeout},
+};
 
 /// Connects and signs in.
 ///
 /// # Errors
-/// [`Fault::SignIn`] with the server's words if it does not let us in; otherwise [`Fault::Lost`].
-pub(super) async fn open(server: &Server, sign_in: &SignIn, secret: &SecretString, clock: Clock) -> Result<Connection, Fault> {
+/// [`Fault::SignIn`] with the server's words if it does not let us in, or if there is no secret; otherwise [`Fault::Lost`].
+pub(super) async fn open(server: &Server, credentials: &Credentials, clock: Clock) -> Result<Connection, Fault> {
+    let secret = credentials.secret(Instant::now() + server.patience.command).await.map_err(|none| {
+        if none.passing {
+            Fault::Lost(none.why)
+        } else {
+            Fault::SignIn(none.why)
+        }
+    })?;
     let (host, port) = server.address();
     let connecting = timeout(server.patience.connect, TcpStream::connect((host, port))).await;
     let stream = connecting
@@ -40,14 +50,14 @@ pub(super) async fn open(server: &Server, sign_in: &SignIn, secret: &SecretStrin
             "there is no TLS, and a password does not travel in the clear except to this machine".to_owned(),
         ));
     }
-    connection.scrubber = Scrubber::new(sign_in.user(), secret);
+    connection.scrubber = credentials.scrubber().clone();
     let let_in = if connection.preauthenticated {
         None
     } else {
         if connection.capabilities.is_empty() {
             ask_capabilities(&mut connection).await?;
         }
-        Box::pin(authenticate(&mut connection, sign_in, secret)).await?.capabilities
+        Box::pin(authenticate(&mut connection, credentials, &secret)).await?.capabilities
     };
     match let_in {
         Some(capabilities) => connection.capabilities = capabilities,
@@ -124,19 +134,54 @@ pub(super) fn quoted(text: &str) -> Option<String> {
     fits.then(|| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")))
 }
 
-async fn authenticate(connection: &mut Connection, sign_in: &SignIn, secret: &SecretString) -> Result<Outcome, Fault> {
-    let user = sign_in.user();
+/// Signs in. A secret that is refused may be replaced by another, once.
+async fn authenticate(connection: &mut Connection, credentials: &Credentials, secret: &SecretString) -> Result<Outcome, Fault> {
+    let mut outcome = present(connection, credentials, secret).await?;
+    if is_refused(&outcome)
+        && let Some(another) = credentials.another(secret, Instant::now() + connection.patience()).await
+        // A server that ends the conversation instead has said its word before.
+        && let Ok(second) = present(connection, credentials, &another).await
+    {
+        outcome = second;
+    }
+    match &outcome.result {
+        Ok(()) => Ok(outcome),
+        Err(words) if is_busy(words) => Err(Fault::Lost(format!("the server cannot let us in just now: {words}"))),
+        Err(words) => {
+            let advice = credentials.advice(Door::Imap, words).map(|advice| format!(": {advice}"));
+            let user = credentials.user();
+            Err(Fault::SignIn(format!(
+                "the server refuses the login of {user}: {words}{}",
+                advice.unwrap_or_default()
+            )))
+        }
+    }
+}
+
+fn is_refused(outcome: &Outcome) -> bool {
+    outcome.result.as_ref().is_err_and(|words| !is_busy(words))
+}
+
+/// RFC 5530: these speak of the server, not of the account.
+fn is_busy(words: &str) -> bool {
+    ["[UNAVAILABLE]", "[INUSE]", "[LIMIT]", "[SERVERBUG]"]
+        .iter()
+        .any(|code| words.starts_with(code))
+}
+
+async fn present(connection: &mut Connection, credentials: &Credentials, secret: &SecretString) -> Result<Outcome, Fault> {
+    let user = credentials.user();
     let secret = secret.expose_secret();
     let ascii = user.is_ascii() && secret.is_ascii();
-    let outcome = match sign_in {
-        SignIn::XOAuth2 { .. } => sasl(connection, "XOAUTH2", &bearer(user, secret)).await?,
-        SignIn::Password { .. } if connection.can("AUTH=PLAIN") || !ascii => sasl(connection, "PLAIN", &plain(user, secret)).await?,
-        SignIn::Password { .. } if connection.can("LOGINDISABLED") => {
+    let outcome = match credentials.proof() {
+        Proof::Token => sasl(connection, "XOAUTH2", &bearer(user, secret)).await?,
+        Proof::Password if connection.can("AUTH=PLAIN") || !ascii => sasl(connection, "PLAIN", &plain(user, secret)).await?,
+        Proof::Password if connection.can("LOGINDISABLED") => {
             return Err(Fault::SignIn(
                 "the server takes no password: it offers neither AUTH=PLAIN nor LOGIN".to_owned(),
             ));
         }
-        SignIn::Password { .. } => {
+        Proof::Password => {
             let (Some(user), Some(password)) = (quoted(user), quoted(secret)) else {
                 return Err(Fault::SignIn("the user or the password holds a line break".to_owned()));
             };
@@ -149,18 +194,7 @@ async fn authenticate(connection: &mut Connection, sign_in: &SignIn, secret: &Se
     if outcome.asked.is_some() {
         return Err(Fault::SignIn("the server asks for more than a user and a secret".to_owned()));
     }
-    match &outcome.result {
-        Ok(()) => Ok(outcome),
-        // RFC 5530: these speak of the server, not of the account.
-        Err(words)
-            if ["[UNAVAILABLE]", "[INUSE]", "[LIMIT]", "[SERVERBUG]"]
-                .iter()
-                .any(|code| words.starts_with(code)) =>
-        {
-            Err(Fault::Lost(format!("the server cannot let us in just now: {words}")))
-        }
-        Err(words) => Err(Fault::SignIn(format!("the server refuses the login of {user}: {words}"))),
-    }
+    Ok(outcome)
 }
 
 /// One SASL exchange with a single message of ours (RFC 3501 section 6.2.2, RFC 4959).

@@ -24,7 +24,7 @@ use super::fate::Kind;
 use super::http::recorded;
 use super::residents::Resident;
 use super::throttle::Target;
-use super::token::Grant;
+use super::token::{Audience, Grant};
 use super::world::World;
 use route::{Area, Op, Route};
 
@@ -39,7 +39,7 @@ pub async fn answer(world: &Arc<World>, call: Call) -> Answer {
     let grant = if token.is_empty() {
         Err("Access token is empty.")
     } else {
-        world.state().tokens.check(&token, world.now())
+        world.state().tokens.check(&token, Audience::Graph, world.now())
     };
     let grant = match grant {
         Ok(grant) => grant,

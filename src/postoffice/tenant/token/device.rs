@@ -99,7 +99,7 @@ impl World {
             (user, scope)
         };
         let refresh = scope.split_whitespace().any(|word| word == "offline_access");
-        self.issue(app, granted(app, &scope), Some(user), refresh)
+        self.issue(app, super::audience(&scope), granted(app, &scope), Some(user), refresh)
     }
 
     /// Ends the sign-in with this user code; whether there is one.
@@ -111,7 +111,7 @@ impl World {
 }
 
 /// What of a scope the app has: `Mail.Read` or `https://…/Mail.Read`, or everything by `.default`.
-fn granted(app: &App, scope: &str) -> BTreeSet<String> {
+pub(super) fn granted(app: &App, scope: &str) -> BTreeSet<String> {
     let words: BTreeSet<&str> = scope.split_whitespace().map(|s| s.rsplit('/').next().unwrap_or(s)).collect();
     let all = words.contains(".default");
     app.roles

@@ -28,6 +28,26 @@ const JWT_BEARER: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer
 /// The resource that Graph is, besides the tenant's own URL.
 const GRAPH: &str = "https://graph.microsoft.com";
 
+/// The resource that Exchange is by IMAP and SMTP, for an app and for a person.
+const EXCHANGE: [&str; 2] = ["https://outlook.office365.com", "https://outlook.office.com"];
+
+/// What a token is for: of no use anywhere else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// Microsoft Graph.
+    Graph,
+    /// Exchange Online by IMAP and SMTP.
+    Exchange,
+}
+
+impl Audience {
+    /// Whether a permission belongs to this resource.
+    fn has(self, role: &str) -> bool {
+        let of_exchange = role.starts_with("IMAP.") || role.starts_with("SMTP.");
+        of_exchange == (self == Self::Exchange)
+    }
+}
+
 /// What the tenant remembers of signing in.
 #[derive(Default)]
 pub struct Tokens {
@@ -43,6 +63,8 @@ pub struct Tokens {
 pub struct Grant {
     /// The client id.
     pub app: String,
+    /// Where it is good.
+    pub audience: Audience,
     /// The permissions.
     pub roles: BTreeSet<String>,
     /// The address of who signed in; `None` for the app by itself.
@@ -55,9 +77,9 @@ impl Tokens {
     /// What a token lets its bearer do; `Err` says whether it was ever good.
     ///
     /// # Errors
-    /// When the tenant never issued it, or it has expired.
-    pub fn check(&self, token: &str, now: DateTime<Utc>) -> Result<Grant, &'static str> {
-        match self.issued.get(token) {
+    /// When the tenant never issued it, or issued it for another audience, or it has expired.
+    pub fn check(&self, token: &str, audience: Audience, now: DateTime<Utc>) -> Result<Grant, &'static str> {
+        match self.issued.get(token).filter(|grant| grant.audience == audience) {
             Some(grant) if now < grant.expires => Ok(grant.clone()),
             Some(_) => Err("Lifetime validation failed, the token is expired."),
             None => Err("Access token validation failure. Invalid audience."),
@@ -101,14 +123,19 @@ impl World {
                     (Some(secret), None) => check_secret(app, &secret)?,
                     (None, None) => return Err(Refusal::NO_CREDENTIAL),
                 }
-                self.check_scope(field("scope").unwrap_or_default())?;
-                self.issue(app, app.roles.clone(), None, false)
+                let audience = self.check_scope(field("scope").unwrap_or_default())?;
+                self.issue(app, audience, app.roles.clone(), None, false)
             }
             Some(DEVICE_CODE) => self.redeem(app, field("device_code").unwrap_or_default()),
             Some("refresh_token") => {
                 let known = self.state().tokens.refresh.get(field("refresh_token").unwrap_or_default()).cloned();
                 let grant = known.filter(|g| g.app == app.id).ok_or(Refusal::REFRESH)?;
-                self.issue(app, grant.roles, grant.user, true)
+                // A refresh token is good for every resource to which the person consented.
+                let (audience, roles) = match field("scope").filter(|scope| !scope.is_empty()) {
+                    Some(scope) => (audience(scope), device::granted(app, scope)),
+                    None => (grant.audience, grant.roles),
+                };
+                self.issue(app, audience, roles, grant.user, true)
             }
             _ => Err(Refusal::GRANT_TYPE),
         }
@@ -135,7 +162,7 @@ impl World {
     }
 
     /// Client credentials take exactly one resource with `/.default`.
-    fn check_scope(&self, scope: &str) -> Result<(), Refusal> {
+    fn check_scope(&self, scope: &str) -> Result<Audience, Refusal> {
         let mut scopes = scope.split_whitespace();
         let (Some(one), None) = (scopes.next(), scopes.next()) else {
             return Err(if scope.trim().is_empty() {
@@ -146,21 +173,34 @@ impl World {
         };
         let resource = one.strip_suffix("/.default").ok_or(Refusal::SCOPE)?;
         if resource == GRAPH || resource == self.root() {
-            Ok(())
+            Ok(Audience::Graph)
+        } else if resource == EXCHANGE[0] {
+            Ok(Audience::Exchange)
         } else {
             Err(Refusal::no_resource(resource))
         }
     }
 
     /// Issues a token and writes the reply.
-    fn issue(&self, app: &App, roles: BTreeSet<String>, user: Option<String>, refresh: bool) -> Result<Answer, Refusal> {
+    fn issue(
+        &self,
+        app: &App,
+        audience: Audience,
+        mut roles: BTreeSet<String>,
+        user: Option<String>,
+        refresh: bool,
+    ) -> Result<Answer, Refusal> {
+        roles.retain(|role| audience.has(role));
         let now = self.now();
         let (kind, words) = match user {
             Some(_) => ("scp", json!(roles.iter().cloned().collect::<Vec<_>>().join(" "))),
             None => ("roles", json!(roles)),
         };
         let mut claims = json!({
-            "aud": GRAPH,
+            "aud": match audience {
+                Audience::Graph => GRAPH,
+                Audience::Exchange => EXCHANGE[0],
+            },
             "iss": format!("{}/{}/v2.0", self.root(), self.config.id),
             "tid": self.config.id,
             "appid": app.id,
@@ -183,6 +223,7 @@ impl World {
         });
         let grant = Grant {
             app: app.id.clone(),
+            audience,
             roles: roles.into_iter().chain(app.by_exchange.iter().cloned()).collect(),
             user,
             expires: now + self.config.token_life,
@@ -225,9 +266,9 @@ impl World {
             ));
         };
         let resource = call.option("resource").unwrap_or_default().trim_end_matches('/');
-        self.check_scope(&format!("{resource}/.default"))?;
+        let audience = self.check_scope(&format!("{resource}/.default"))?;
         let app = self.app(client)?;
-        let answer = self.issue(app, app.roles.clone(), None, false)?;
+        let answer = self.issue(app, audience, app.roles.clone(), None, false)?;
         let super::answer::Body::Json(mut reply) = answer.body else {
             return Ok(answer);
         };
@@ -248,6 +289,16 @@ impl World {
             "device_authorization_endpoint": format!("{base}/oauth2/v2.0/devicecode"),
             "tenant_region_scope": "EU",
         }))
+    }
+}
+
+/// What a person's scope is for.
+fn audience(scope: &str) -> Audience {
+    let of_exchange = |word: &str| EXCHANGE.iter().any(|resource| word.starts_with(resource));
+    if scope.split_whitespace().any(of_exchange) {
+        Audience::Exchange
+    } else {
+        Audience::Graph
     }
 }
 
