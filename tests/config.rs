@@ -358,11 +358,18 @@ fn tenants_and_their_mailboxes_are_read() {
         ("pod", TenantCloud::UsGovL4, Proof::TokenFile(folder.join("tokens/azure"))),
         ("job", TenantCloud::China, Proof::GitHub),
         ("machine", TenantCloud::Global, Proof::Managed),
+        ("broom", TenantCloud::Global, certificate(folder.join("app.pem"), None)),
         ("lab", lab, Proof::DeviceCode),
     ];
     let found = |tenant: &Tenant| (tenant.name.clone(), tenant.cloud.clone(), tenant.proof.clone());
     let expected = expected.map(|(name, cloud, proof)| (name.to_owned(), cloud, proof));
     assert_eq!(site.tenants.iter().map(found).collect::<Vec<_>>(), expected);
+    let cleaned: Vec<_> = site
+        .tenants
+        .iter()
+        .filter_map(|tenant| Some((tenant.name.as_str(), tenant.clean_with.as_deref()?)))
+        .collect();
+    assert_eq!(cleaned, [("pem", "broom")]);
     let graph = |tenant: &str, user: &str| [tenant.to_owned(), user.to_owned()];
     let parts = |access: &GraphAccess| [access.tenant.clone(), access.user.clone()];
     assert!(matches!(&site.routes[0].kind, RouteKind::Graph(access) if parts(access) == graph("pem", "probe@contoso.example")));

@@ -3,7 +3,16 @@
 //!
 //! What it cannot show: a live tenant. The simulator answers as Microsoft's own description says (see `tests/tenant`).
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on ends")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on ends"
+)]
+
+#[allow(dead_code, reason = "shared with the tests of the simulated tenant, which use all of it")]
+mod contract;
 
 use mailflow::{
     clock::Clock,
@@ -118,7 +127,10 @@ fn of<'a>(judged: &'a Judged, address: &str) -> &'a JudgedProbe {
 async fn world() -> (PostOffice, tempfile::TempDir) {
     let clock = Clock::start();
     let mut settings = Settings::new(move || clock.now());
-    settings.tenant = Some(Config::new(App::with_secret(CLIENT, SECRET)));
+    let mut config = Config::new(App::with_secret(CLIENT, SECRET));
+    // What was replied is held against Microsoft's description too.
+    config.keeps_replies = true;
+    settings.tenant = Some(config);
     let office = PostOffice::open(settings).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), &office);
@@ -168,6 +180,11 @@ async fn mailboxes_of_imap_and_of_graph_are_measured_in_one_run() {
     assert!(!told.contains(SECRET) && !fs::read_to_string(folder.path().join("report.json")).unwrap().contains(SECRET));
     let usage = office.tenant().unwrap().usage();
     assert_eq!(usage.violations, 0, "the limits of the service were kept: {usage:?}");
+    if let Some(contract) = contract::at_hand() {
+        for request in office.tenant().unwrap().requests() {
+            assert_eq!(contract.recorded(&request), Vec::<String>::new(), "{request:?}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -33,7 +33,7 @@ use std::{
     path::Path,
     process::{Child, Command, ExitCode, Stdio},
     thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 const CLIENT: &str = "9f20c1d2-3a4b-4c5d-8e6f-7a8b9c0d1e2f";
@@ -67,7 +67,7 @@ fn main() -> ExitCode {
     let office = runtime.block_on(open());
     let folder = tempfile::tempdir().expect("a folder");
     write_files(folder.path(), &office, &arguments);
-    let begun = Instant::now();
+    let begun = tokio::time::Instant::now();
     let (memory, finished) = watch_memory(start(folder.path()));
     let wall = begun.elapsed();
     assert!(finished, "mailflow ended by a signal");

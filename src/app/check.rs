@@ -1,12 +1,51 @@
-//! `mailflow check`: parse, log in everywhere, find the folders; send nothing.
+//! `mailflow check`: parse, log in everywhere, find the folders, weigh the permissions; send nothing.
 
-use super::{Code, Desk, Halt, world::World};
+use super::{Code, Desk, Halt, permissions, world::World};
 use crate::{
-    model::Plan,
+    model::{MailboxAccess, MailboxName, Plan, Site},
     plan::hops,
-    report::{counted, escape},
+    report::{counted, escape, wrap},
 };
 use std::{collections::BTreeSet, path::Path};
+
+/// So far what is said stands to the right of the signs.
+const INDENT: usize = 6;
+
+/// What was found of something.
+#[derive(Debug, Clone)]
+pub(super) struct Finding {
+    /// Of what.
+    pub(super) what: String,
+    /// Whether it is as it should be.
+    pub(super) state: State,
+    said: String,
+}
+
+/// Whether something is as it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum State {
+    Right,
+    /// It works, and still somebody should look at it.
+    Doubtful,
+    Wrong,
+}
+
+impl Finding {
+    pub(super) fn new(what: &str, state: State, said: &str) -> Self {
+        Self {
+            what: what.to_owned(),
+            state,
+            said: said.to_owned(),
+        }
+    }
+
+    fn of(what: &str, found: &Result<String, String>) -> Self {
+        match found {
+            Ok(said) => Self::new(what, State::Right, said),
+            Err(said) => Self::new(what, State::Wrong, said),
+        }
+    }
+}
 
 impl Desk {
     pub(super) async fn check(&mut self, scenario: Option<&Path>) -> Result<Code, Halt> {
@@ -35,7 +74,7 @@ impl Desk {
             site.recipients.len()
         ));
         let world = World::to_check(&site, self.clock).await;
-        let mut findings: Vec<(String, Result<String, String>)> = Vec::new();
+        let mut findings: Vec<Finding> = Vec::new();
         let mut asked = tokio::task::JoinSet::new();
         for (route, hop, recipient) in hops(&site) {
             if let Some(sender) = world.senders.get(&route).cloned() {
@@ -49,55 +88,98 @@ impl Desk {
         }
         let mut opened = tokio::task::JoinSet::new();
         for watcher in world.watchers {
-            opened.spawn(watcher.check());
+            opened.spawn(async { (None, watcher.check().await) });
         }
-        while let Some(Ok(found)) = asked.join_next().await {
-            findings.push(found);
+        for (tenant, watcher) in world.cleaners {
+            opened.spawn(async { (Some(tenant), watcher.check().await) });
         }
-        while let Some(Ok(found)) = opened.join_next().await {
-            findings.extend(found.into_iter().map(|(name, found)| (format!("mailbox {name}"), found)));
+        while let Some(Ok((route, found))) = asked.join_next().await {
+            findings.push(Finding::of(&route, &found));
         }
-        findings.extend(
-            world
-                .unsendable
-                .into_iter()
-                .map(|(route, reason)| (format!("route {route}"), Err(reason))),
-        );
-        findings.extend(
-            world
-                .unwatched
-                .into_iter()
-                .map(|(name, reason)| (format!("mailbox {name}"), Err(reason))),
-        );
-        self.show(findings)
+        // The tenant entries by whose app a mailbox could be read.
+        let mut read = BTreeSet::new();
+        while let Some(Ok((cleaner, found))) = opened.join_next().await {
+            for (name, found) in found {
+                if found.is_ok() {
+                    read.extend(cleaner.clone().or_else(|| tenant_of(&site, &name)));
+                }
+                match &cleaner {
+                    Some(tenant) => findings.push(Finding::of(&format!("mailbox {name}, to be cleaned with tenant {tenant}"), &found)),
+                    None => findings.push(Finding::of(&format!("mailbox {name}"), &found)),
+                }
+            }
+        }
+        for (route, reason) in world.unsendable {
+            findings.push(Finding::new(&format!("route {route}"), State::Wrong, &reason));
+        }
+        for (name, reason) in world.unwatched {
+            findings.push(Finding::new(&format!("mailbox {name}"), State::Wrong, &reason));
+        }
+        let (tenants, permissions) = permissions::findings(&site, &world.tenants, &read).await;
+        findings.extend(tenants);
+        self.show(findings, permissions, !site.tenants.is_empty())
     }
 
-    fn show(&self, mut findings: Vec<(String, Result<String, String>)>) -> Result<Code, Halt> {
-        // What is wrong comes last, next to the prompt.
-        findings.sort_by_key(|(what, found)| (found.is_err(), what.clone()));
-        let wrong = findings.iter().filter(|(_, found)| found.is_err()).count();
-        let (green, red, off) = if self.output.style().color {
-            ("\x1b[32m", "\x1b[31m", "\x1b[0m")
-        } else {
-            ("", "", "")
-        };
-        let mut text = String::new();
-        for (what, found) in &findings {
-            let (paint, sign, said) = match found {
-                Ok(said) => (green, "ok", said),
-                Err(said) => (red, "WRONG", said),
-            };
-            text.push_str(&format!("{paint}{sign:<5}{off} {}\n      {}\n", escape(what), escape(said)));
-        }
-        text.push_str(&match wrong {
-            0 => "Every route and mailbox answers. Nothing was sent.\n".to_owned(),
-            _ => format!(
-                "{wrong} of {} do not answer as they should. Nothing was sent.\n",
-                counted(findings.len(), "route or mailbox", "routes and mailboxes")
+    fn show(&self, answers: Vec<Finding>, permissions: Vec<Finding>, with_tenants: bool) -> Result<Code, Halt> {
+        let (color, width) = (self.output.style().color, self.output.style().width);
+        let count = |findings: &[Finding], state| findings.iter().filter(|finding| finding.state == state).count();
+        let silent = count(&answers, State::Wrong);
+        let missing = count(&permissions, State::Wrong);
+        let doubtful = count(&permissions, State::Doubtful);
+        let mut last = match (silent, with_tenants) {
+            (0, false) => "Every route and mailbox answers.".to_owned(),
+            (0, true) => "Every route, mailbox and tenant answers.".to_owned(),
+            (_, false) => format!(
+                "{silent} of {} do not answer as they should.",
+                counted(answers.len(), "route or mailbox", "routes and mailboxes")
             ),
-        });
+            (_, true) => format!(
+                "{silent} of {} routes, mailboxes and tenants do not answer as they should.",
+                answers.len()
+            ),
+        };
+        if missing > 0 {
+            last.push_str(&format!(" {} missing.", counted(missing, "permission is", "permissions are")));
+        }
+        if doubtful > 0 {
+            last.push_str(&format!(
+                " {}.",
+                counted(doubtful, "permission needs a look", "permissions need a look")
+            ));
+        }
+        last.push_str(" Nothing was sent.");
+        let mut findings = [answers, permissions].concat();
+        // What is wrong comes last, next to the prompt.
+        findings.sort_by(|a, b| (a.state, &a.what).cmp(&(b.state, &b.what)));
+        let mut text = String::new();
+        for finding in &findings {
+            let (paint, sign) = match finding.state {
+                State::Right => ("\x1b[32m", "ok"),
+                State::Doubtful => ("\x1b[33m", "look"),
+                State::Wrong => ("\x1b[31m", "WRONG"),
+            };
+            let (paint, off) = if color { (paint, "\x1b[0m") } else { ("", "") };
+            for (number, line) in wrap(&escape(&finding.what), width.saturating_sub(INDENT)).iter().enumerate() {
+                let sign = if number == 0 { sign } else { "" };
+                text.push_str(&format!("{paint}{sign:<5}{off} {line}\n"));
+            }
+            for line in wrap(&escape(&finding.said), width.saturating_sub(INDENT)) {
+                text.push_str(&format!("{:INDENT$}{line}\n", ""));
+            }
+        }
+        for line in wrap(&last, width) {
+            text.push_str(&format!("{line}\n"));
+        }
         self.output.print(text.as_bytes())?;
-        Ok(if wrong == 0 { Code::Passed } else { Code::Failed })
+        Ok(if silent + missing == 0 { Code::Passed } else { Code::Failed })
+    }
+}
+
+/// The tenant entry by which a mailbox is read.
+fn tenant_of(site: &Site, name: &MailboxName) -> Option<String> {
+    match &site.mailbox(name)?.access {
+        MailboxAccess::Graph(access) => Some(access.tenant.clone()),
+        MailboxAccess::Group(_) | MailboxAccess::Imap(_) | MailboxAccess::Trace(_) => None,
     }
 }
 

@@ -53,7 +53,7 @@ impl Desk {
         for plan in plans {
             let plan = Arc::new(plan);
             let recognizer = recognizer(&key, &plan, Scrubber::default());
-            let world = World::to_watch(&site, &plan, self.clock).await;
+            let world = World::to_clean(&site, &plan, self.clock).await;
             let mut cleaning = tokio::task::JoinSet::new();
             for watcher in world.watchers {
                 cleaning.spawn(watcher.clean(recognizer.clone(), dry_run));

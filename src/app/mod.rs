@@ -4,6 +4,7 @@ mod check;
 mod clean;
 mod demo;
 mod output;
+mod permissions;
 mod plan;
 mod report;
 mod run;

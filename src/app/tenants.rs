@@ -64,6 +64,11 @@ impl<'a> Tenants<'a> {
         made
     }
 
+    /// The entry whose app deletes in the stead of that of the tenant `name`.
+    pub(super) fn cleaner_of(&self, name: &str) -> Option<&'a str> {
+        self.site.tenant(name)?.clean_with.as_deref()
+    }
+
     /// The tokens of the tenant of this name for Exchange Online. A person who must sign in does so now: a server waits for nobody to type a code.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use crate::scrub::Scrubber;
 use crate::{
     clock::Clock,
     credentials::Credentials,
+    microsoft::Graph,
     model::{Mailbox, MailboxAccess, MailboxName, Plan, Route, RouteKind, Sender, SignIn, Site, TraceAccess},
     send::{self, Conduct, GraphSender, MxSender, SmtpSender, Timeouts},
     watch::{
@@ -32,6 +33,10 @@ pub(super) struct World {
     pub watchers: Vec<Box<dyn Watcher>>,
     /// Mailboxes that nobody covers, with the reason.
     pub unwatched: BTreeMap<MailboxName, String>,
+    /// For `check`: the clients of the tenants, by entry, or why there is none.
+    pub tenants: BTreeMap<String, Result<Graph, String>>,
+    /// For `check`: who would delete, where that is another app than the one that reads, with its tenant entry.
+    pub cleaners: Vec<(String, Box<dyn Watcher>)>,
     /// Knows the secrets that its servers are told.
     pub scrubber: Scrubber,
 }
@@ -57,6 +62,13 @@ impl World {
     /// For watching only: nothing can be sent.
     pub async fn to_watch(site: &Site, plan: &Plan, clock: Clock) -> Self {
         Self::watching(site, plan, Doors::of(site, clock)).await
+    }
+
+    /// For `clean`: as for watching, but by the apps that may delete.
+    pub async fn to_clean(site: &Site, plan: &Plan, clock: Clock) -> Self {
+        let mut doors = Doors::of(site, clock);
+        doors.deletes = true;
+        Self::watching(site, plan, doors).await
     }
 
     async fn watching(site: &Site, plan: &Plan, mut doors: Doors<'_>) -> Self {
@@ -91,6 +103,18 @@ impl World {
             &mut world.unwatched,
         )
         .await;
+        for mailbox in &site.mailboxes {
+            if let MailboxAccess::Graph(access) = &mailbox.access
+                && let Some(cleaner) = doors.tenants.cleaner_of(&access.tenant)
+                && let Ok(graph) = doors.tenants.graph(cleaner).await
+            {
+                let watcher = GraphWatcher::new(graph, mailbox.clone(), access.clone(), false);
+                world.cleaners.push((cleaner.to_owned(), Box::new(watcher)));
+            }
+        }
+        for tenant in &site.tenants {
+            world.tenants.insert(tenant.name.clone(), doors.tenants.graph(&tenant.name).await);
+        }
         world
     }
 }
@@ -110,6 +134,8 @@ fn longest_wait(plan: &Plan) -> Duration {
 struct Doors<'a> {
     sign_ins: SignIns,
     tenants: Tenants<'a>,
+    /// Whether mailboxes of Graph are opened by the app that deletes, where that is another one.
+    deletes: bool,
     /// Takes out all that the servers are told.
     scrubber: Scrubber,
 }
@@ -121,8 +147,15 @@ impl<'a> Doors<'a> {
         Self {
             sign_ins: SignIns::of(site, scrubber.clone()),
             tenants,
+            deletes: false,
             scrubber,
         }
+    }
+
+    /// The client by which mailboxes of the tenant are opened.
+    async fn graph(&mut self, tenant: &str) -> Result<Graph, String> {
+        let cleaner = self.tenants.cleaner_of(tenant).filter(|_| self.deletes);
+        self.tenants.graph(cleaner.unwrap_or(tenant)).await
     }
 
     async fn credentials(&mut self, sign_in: &SignIn) -> Result<Credentials, String> {
@@ -192,11 +225,11 @@ async fn eyes<'a>(
                 },
                 of_sender,
             }),
-            MailboxAccess::Group(access) => match doors.tenants.graph(&access.tenant).await {
+            MailboxAccess::Group(access) => match doors.graph(&access.tenant).await {
                 Ok(graph) => watchers.push(Box::new(GroupWatcher::new(graph, mailbox.clone(), access.clone()))),
                 Err(trouble) => drop(unwatched.insert(mailbox.name.clone(), trouble)),
             },
-            MailboxAccess::Graph(access) => match doors.tenants.graph(&access.tenant).await {
+            MailboxAccess::Graph(access) => match doors.graph(&access.tenant).await {
                 Ok(graph) => watchers.push(Box::new(GraphWatcher::new(graph, mailbox.clone(), access.clone(), of_sender))),
                 Err(trouble) => drop(unwatched.insert(mailbox.name.clone(), trouble)),
             },

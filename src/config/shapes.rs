@@ -150,6 +150,16 @@ mapping! {
         device_code: Yes;
         /// Whether the message trace may be read: `true`, or `{ delay: TIME }`.
         trace: TraceChoice;
+        /// How `mailflow clean` deletes our probes; by default as this app.
+        clean: CleanShape;
+    }
+}
+
+mapping! {
+    /// How `mailflow clean` deletes our probes in a tenant.
+    CleanShape, "`clean`" {
+        /// The tenant entry whose app deletes, so that the app that reads needs no right to write. It names the same directory and cloud.
+        with: String, needs;
     }
 }
 

@@ -20,7 +20,46 @@ pub(super) fn build(context: &mut Context<'_>, named: Option<&At<Named<TenantSha
     for (name, shape) in named.into_iter().flat_map(|named| named.values()) {
         tenants.extend(tenant(context, name, shape));
     }
+    for (name, shape) in named.into_iter().flat_map(|named| named.values()) {
+        if let Some(with) = shape.clean.as_ref().and_then(|clean| clean.with.as_ref()) {
+            let known = named.into_iter().flat_map(|all| all.names());
+            check_cleaner(context, name, with, known, &tenants);
+        }
+    }
     tenants
+}
+
+/// Who deletes in the stead of the tenant entry `name`: another entry, for the same directory.
+fn check_cleaner<'a>(
+    context: &mut Context<'_>,
+    name: &At<String>,
+    with: &At<String>,
+    known: impl Iterator<Item = &'a str>,
+    tenants: &[Tenant],
+) {
+    let others: Vec<&str> = known.filter(|other| *other != name.as_str()).collect();
+    if with.value == name.value {
+        let title = format!("{} is this entry itself", quoted(with));
+        context
+            .mistakes
+            .note(with.span.clone(), title)
+            .help("leave `clean` out to delete as the app that reads, or name the entry of a second app");
+    } else if !others.contains(&with.as_str()) {
+        let title = format!("there is no tenant {}", quoted(with));
+        context.mistakes.dangling(with.span.clone(), title, with, others);
+    } else {
+        let find = |name: &str| tenants.iter().find(|tenant| tenant.name == name);
+        // What could not be read has its own mistakes.
+        if let (Some(reads), Some(cleans)) = (find(name), find(with))
+            && !cleans.is_directory_of(reads)
+        {
+            let title = format!("the tenant {} is another directory, or in another cloud", quoted(with));
+            context
+                .mistakes
+                .note(with.span.clone(), title)
+                .help("both entries must say the same `tenant_id`, in the same words, and the same `cloud`");
+        }
+    }
 }
 
 fn tenant(context: &mut Context<'_>, name: &At<String>, shape: &TenantShape) -> Option<Tenant> {
@@ -39,6 +78,11 @@ fn tenant(context: &mut Context<'_>, name: &At<String>, shape: &TenantShape) -> 
         cloud: cloud?,
         proof: proof(context, shape)?,
         trace,
+        clean_with: shape
+            .clean
+            .as_ref()
+            .and_then(|clean| clean.with.as_ref())
+            .map(|with| with.value.clone()),
         place: context.place(&name.span),
     })
 }

@@ -13,6 +13,7 @@ mod error;
 mod exchange;
 mod http;
 mod page;
+pub mod permissions;
 mod random;
 mod request;
 mod retry;

@@ -52,7 +52,8 @@ impl Token {
     }
 
     /// The application permissions (`roles`), or a person's (`scp`), that the token carries; empty if none was consented to. `None` if the
-    /// token cannot be read: it is Microsoft's to read, and not for us to rely on.
+    /// token cannot be read. Microsoft says that tokens are opaque to whoever asks for them and may change at any time: so this serves to warn
+    /// and to explain, nothing hangs on it, and what cannot be read is unknown, not guessed.
     pub fn roles(&self) -> Option<&[String]> {
         self.roles.as_deref()
     }

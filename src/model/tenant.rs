@@ -18,8 +18,17 @@ pub struct Tenant {
     pub proof: Proof,
     /// How long after an event its message trace certainly shows it; `None`: the trace is not read.
     pub trace: Option<Duration>,
+    /// The entry whose app deletes our probes, where that is another one.
+    pub clean_with: Option<String>,
     /// Where the site describes it.
     pub place: Place,
+}
+
+impl Tenant {
+    /// Whether both entries lead to the same directory. One may be named by its id and the other by a domain: only the same words are the same.
+    pub fn is_directory_of(&self, other: &Self) -> bool {
+        self.tenant_id.eq_ignore_ascii_case(&other.tenant_id) && self.cloud == other.cloud
+    }
 }
 
 /// Where a tenant lives.

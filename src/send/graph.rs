@@ -16,8 +16,6 @@ use tokio::{sync::Semaphore, time::Instant};
 
 /// How long one call may take, waits for the service's limits included.
 const PATIENCE: Duration = Duration::from_secs(90);
-/// The permission without which nothing can be sent.
-const PERMISSION: &str = "Mail.Send";
 
 /// Sends as one mailbox of a tenant.
 pub struct GraphSender {
@@ -84,18 +82,11 @@ impl Sender for GraphSender {
     }
 
     async fn check(&self, _hop: Option<&(String, Option<String>)>, _recipient: &str) -> Result<String, String> {
+        // Whether the app may send, its permissions tell: only sending would try.
         let token = self.graph.tokens().token(Resource::Graph, Instant::now() + PATIENCE).await;
-        let token = token.map_err(|error| error.to_string())?;
-        let lacks = token.roles().is_some_and(|roles| roles.iter().all(|role| role != PERMISSION));
-        let warning = if lacks {
-            format!(
-                "; warning: the app's token holds no {PERMISSION}, so sending fails unless Exchange itself grants it (RBAC for Applications)"
-            )
-        } else {
-            String::new()
-        };
+        token.map_err(|error| error.to_string())?;
         Ok(format!(
-            "signed in to {}; would send as {}{warning}",
+            "signed in to {}; would send as {}",
             self.graph.tokens().sign_in().tenant(),
             self.user
         ))

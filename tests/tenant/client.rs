@@ -15,9 +15,9 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-pub use super::contract::encoded;
+pub use crate::contract::encoded;
 
-use super::contract;
+use crate::contract;
 
 pub const APP: &str = "9f20c0de-0000-4000-8000-00000000a001";
 pub const SECRET: &str = "the-secret-of-the-app";
@@ -133,14 +133,10 @@ impl World {
         let bearer = format!("Bearer {}", self.token);
         let headers = [&[("Authorization", bearer.as_str())], headers].concat();
         let reply = self.raw(method, &format!("/v1.0{url}"), &headers, body).await;
-        let kind = headers
-            .iter()
-            .find(|(name, _)| *name == "Content-Type")
-            .map_or("", |(_, kind)| kind);
         contract::check(
             method,
             url,
-            (kind, body),
+            (&headers, body),
             reply.status,
             (reply.header("content-type").unwrap_or_default(), &reply.body),
         );

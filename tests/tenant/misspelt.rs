@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::client::world;
-use super::contract::at_hand;
+use crate::contract::at_hand;
 
 /// Renames a property wherever it stands.
 fn renamed(value: &Value, from: &str, to: &str) -> Value {
@@ -39,18 +39,30 @@ async fn a_misspelt_property_breaks_the_contract_in_either_direction() {
         "a time that is none passes"
     );
 
-    let request = |url: &str| contract.request("GET", url, "", b"");
+    let request = |url: &str| contract.request("GET", url, &[], b"");
     assert_eq!(request(url), Vec::<String>::new());
     assert!(!request("/users/a/messages?$select=recievedDateTime").is_empty());
     assert!(!request("/users/a/messages?$topp=1").is_empty());
     assert!(!request("/users/a/mesages").is_empty());
-    let send = |body: Value| contract.request("POST", "/users/a/sendMail", "application/json", body.to_string().as_bytes());
+    let send = |body: Value| {
+        contract.request(
+            "POST",
+            "/users/a/sendMail",
+            &[("Content-Type", "application/json")],
+            body.to_string().as_bytes(),
+        )
+    };
     assert!(send(json!({ "message": { "subject": "x" } })).is_empty());
     assert!(!send(json!({ "message": { "subjekt": "x" } })).is_empty());
     let batch = json!({ "requests": [{ "id": "1", "method": "GET", "url": "/users/a/messages?$select=subjekt" }] });
     assert!(
         !contract
-            .request("POST", "/$batch", "application/json", batch.to_string().as_bytes())
+            .request(
+                "POST",
+                "/$batch",
+                &[("Content-Type", "application/json")],
+                batch.to_string().as_bytes()
+            )
             .is_empty()
     );
     let answered = |name: &str| json!({ "responses": [{ "id": "1", "status": 200, "headers": { "Content-Type": "application/json" }, "body": { "value": [{ name: "x" }] } }] });

@@ -10,6 +10,10 @@ use chrono::TimeDelta;
 
 /// What a tenant is.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a mood of the service that a test chooses by itself"
+)]
 pub struct Config {
     /// The tenant's id, a GUID.
     pub id: String,
@@ -23,6 +27,8 @@ pub struct Config {
     pub managed_identity: Option<String>,
     /// How long a token holds.
     pub token_life: TimeDelta,
+    /// Whether tokens are such that nobody but the tenant can read them, as Microsoft may make them any day.
+    pub opaque_tokens: bool,
     /// How the sign-in by device code ends when nobody says [`super::Tenant::sign_in`]: after so many polls, or never.
     pub signs_in_after: Option<u32>,
     /// The seconds between the polls of a device code.
@@ -49,6 +55,8 @@ pub struct Config {
     pub limits: Limits,
     /// How many requests are remembered.
     pub records: usize,
+    /// Whether what Graph replied is remembered with them.
+    pub keeps_replies: bool,
 }
 
 impl Config {
@@ -61,6 +69,7 @@ impl Config {
             managed_identity: None,
             apps: vec![app],
             token_life: TimeDelta::seconds(3599),
+            opaque_tokens: false,
             signs_in_after: None,
             poll_interval: 5,
             trace: Trace::Ready,
@@ -74,6 +83,7 @@ impl Config {
             smtp_auth: true,
             limits: Limits::default(),
             records: 200_000,
+            keeps_replies: false,
         }
     }
 }
@@ -93,6 +103,8 @@ pub struct App {
     pub federation: Option<Federation>,
     /// The application permissions consented, `Mail.ReadBasic.All` and so on; with device code the delegated ones.
     pub roles: BTreeSet<String>,
+    /// What Exchange itself granted (RBAC for Applications): as good as the above, and in no token.
+    pub by_exchange: BTreeSet<String>,
     /// The mailboxes of the post office to which its service principal in Exchange Online has Full Access and for which it may send, by IMAP and
     /// SMTP; `None` if it is not registered there.
     pub full_access: Option<BTreeSet<String>>,

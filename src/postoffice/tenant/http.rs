@@ -134,15 +134,23 @@ async fn dispatch(world: &Arc<World>, call: Call) -> Answer {
     world.throttle().token_request();
     let form = fields(&String::from_utf8_lossy(&call.body));
     let answer = token::answer(world, &call);
-    let mut request = recorded(world, &call, None, answer.status);
+    let mut request = recorded(world, &call, None, &answer);
     request.body = record::form(&form);
+    // A token must not stay behind.
+    request.reply = None;
     world.record().note(request);
     answer
 }
 
 /// A request for the record, without anything secret.
-pub fn recorded(world: &World, call: &Call, app: Option<&str>, status: u16) -> record::Request {
+pub fn recorded(world: &World, call: &Call, app: Option<&str>, answer: &Answer) -> record::Request {
     let header = |name: &str| call.headers.get(name).cloned();
+    let mut header_names: Vec<String> = call.headers.keys().cloned().collect();
+    header_names.sort();
+    let reply = match &answer.body {
+        Body::Json(value) if world.config.keeps_replies => Some(value.to_string()),
+        _ => None,
+    };
     record::Request {
         at: world.now(),
         app: app.map(str::to_owned),
@@ -151,9 +159,11 @@ pub fn recorded(world: &World, call: &Call, app: Option<&str>, status: u16) -> r
         query: call.query.clone(),
         prefer: header("prefer"),
         content_type: header("content-type"),
+        header_names,
         body: record::body(&call.body),
         batched: call.batched,
-        status,
+        status: answer.status,
+        reply,
     }
 }
 

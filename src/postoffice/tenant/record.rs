@@ -28,12 +28,16 @@ pub struct Request {
     pub prefer: Option<String>,
     /// The `Content-Type` header.
     pub content_type: Option<String>,
+    /// The names of all header fields, in lower case and in order.
+    pub header_names: Vec<String>,
     /// The body without secrets; empty if there was none.
     pub body: String,
     /// Whether it came in a `$batch`.
     pub batched: bool,
     /// The status of the reply.
     pub status: u16,
+    /// The JSON of a reply of Graph, if the tenant is to keep replies.
+    pub reply: Option<String>,
 }
 
 /// The requests of a tenant, oldest first.

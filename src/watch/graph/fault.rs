@@ -208,6 +208,11 @@ fn of_refusal(kind: Kind, user: &str, needs: Needs, roles: Option<&[String]>) ->
         Kind::NotFound => (format!("the tenant has no such user or folder: check the address {user} and its tenant"), true),
         Kind::AccessDenied => {
             let role = needs.role();
+            let second = if needs == Needs::Write {
+                "; or let a second app delete, by `clean: { with: TENANT }` at the tenant"
+            } else {
+                ""
+            };
             let plain = match roles {
                 Some(roles) if needs.suffice(roles) => format!(
                     "the app may read mail, but not that of {user}: add the mailbox to the app's scope (application access policy, or RBAC for \
@@ -215,7 +220,7 @@ fn of_refusal(kind: Kind, user: &str, needs: Needs, roles: Option<&[String]>) ->
                 ),
                 Some(_) => format!(
                     "the app has no consent for {role}: add the application permission {role}, and let an administrator of the tenant consent to \
-                     it; if it was granted inside Exchange alone (RBAC for Applications), add {user} to its scope"
+                     it; if it was granted inside Exchange alone (RBAC for Applications), add {user} to its scope{second}"
                 ),
                 None => format!("the app may not read {user}: it needs {role}, with an administrator's consent, and the mailbox within its scope"),
             };

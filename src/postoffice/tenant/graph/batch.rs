@@ -42,10 +42,8 @@ struct Part {
 pub async fn answer(world: &Arc<World>, grant: &Grant, call: &Call) -> Answer {
     world.throttle().batch();
     let answer = run(world, grant, call).await.unwrap_or_else(|refused| refused);
-    // Its parts are recorded each by itself; what stands here is the envelope alone.
-    let mut note = recorded(world, call, Some(&grant.app), answer.status);
-    note.body = String::new();
-    world.record().note(note);
+    // Its parts are recorded each by itself, and once more as they stand in their envelope.
+    world.record().note(recorded(world, call, Some(&grant.app), &answer));
     answer
 }
 

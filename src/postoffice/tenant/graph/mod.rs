@@ -44,8 +44,9 @@ pub async fn answer(world: &Arc<World>, call: Call) -> Answer {
     let grant = match grant {
         Ok(grant) => grant,
         Err(why) => {
-            world.record().note(recorded(world, &call, None, 401));
-            return Answer::bad_token(why).with("WWW-Authenticate", "Bearer error=\"invalid_token\"");
+            let answer = Answer::bad_token(why).with("WWW-Authenticate", "Bearer error=\"invalid_token\"");
+            world.record().note(recorded(world, &call, None, &answer));
+            return answer;
         }
     };
     if call.segments.get(1).is_some_and(|s| s == "$batch") {
@@ -73,7 +74,7 @@ struct Begun {
 /// Finds out what is asked for and whether the limits let it in.
 fn begin(world: &Arc<World>, grant: &Grant, call: Call) -> Result<Begun, Answer> {
     let note = |answer: Answer| {
-        world.record().note(recorded(world, &call, Some(&grant.app), answer.status));
+        world.record().note(recorded(world, &call, Some(&grant.app), &answer));
         answer
     };
     let route = Route::of(&call, grant.user.as_deref()).map_err(note)?;
@@ -111,7 +112,7 @@ impl Begun {
     /// Does what was asked.
     fn finish(self) -> Answer {
         let answer = self.permitted().and_then(|()| self.run()).unwrap_or_else(|refused| refused);
-        let note = recorded(&self.world, &self.call, Some(&self.grant.app), answer.status);
+        let note = recorded(&self.world, &self.call, Some(&self.grant.app), &answer);
         self.world.record().note(note);
         answer
     }
