@@ -8,7 +8,7 @@ use crate::{
         Graph, Resource,
         permissions::{Need, needs, review},
     },
-    model::{Site, Tenant},
+    model::{Mailbox, MailboxAccess, Route, RouteKind, SignIn, Site, Tenant},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -31,11 +31,12 @@ pub(super) async fn findings(
         let name = format!("tenant {}", tenant.name);
         let needs = needs(site, &tenant.name);
         if needs.is_empty() {
-            findings.push(Finding::new(
-                &name,
-                State::Right,
-                "no Graph mailbox, no Graph route, no message trace and no cleaning asks for it",
-            ));
+            let unused = if gives_tokens(site, &tenant.name) {
+                "only IMAP and SMTP sign in with it; what Exchange Online says to its tokens stands at those mailboxes and routes"
+            } else {
+                "no Graph mailbox, no Graph route, no message trace and no cleaning asks for it"
+            };
+            findings.push(Finding::new(&name, State::Right, unused));
             continue;
         }
         match signed_in(clients.get(&tenant.name)).await {
@@ -54,6 +55,14 @@ pub(super) async fn findings(
         }
     }
     (findings, permissions)
+}
+
+/// Whether a mailbox of IMAP or a route of SMTP signs in with a token of this tenant.
+fn gives_tokens(site: &Site, name: &str) -> bool {
+    let by_tenant = |sign_in: &SignIn| matches!(sign_in, SignIn::Tenant { tenant, .. } if tenant == name);
+    let imap = |mailbox: &Mailbox| matches!(&mailbox.access, MailboxAccess::Imap(imap) if by_tenant(&imap.sign_in));
+    let smtp = |route: &Route| matches!(&route.kind, RouteKind::Smtp(smtp) if smtp.sign_in.as_ref().is_some_and(by_tenant));
+    site.mailboxes.iter().any(imap) || site.routes.iter().any(smtp)
 }
 
 /// The permissions in the token; `None` if they cannot be read.

@@ -138,7 +138,10 @@ impl ImapWatcher {
             Fault::Refused(words) => self.credentials.advice(Door::Imap, words),
             Fault::Lost(_) | Fault::SignIn(_) | Fault::Unheard => None,
         };
-        advice.map_or_else(|| fault.to_string(), |advice| format!("{fault}: {advice}"))
+        advice.map_or_else(
+            || fault.to_string(),
+            |advice| format!("{}: {advice}", fault.to_string().trim_end_matches('.')),
+        )
     }
 
     /// Opens a connection and watches over it. Ends well only when told to stop.

@@ -151,7 +151,8 @@ async fn authenticate(connection: &mut Connection, credentials: &Credentials, se
             let advice = credentials.advice(Door::Imap, words).map(|advice| format!(": {advice}"));
             let user = credentials.user();
             Err(Fault::SignIn(format!(
-                "the server refuses the login of {user}: {words}{}",
+                "the server refuses the login of {user}: {}{}",
+                if advice.is_some() { words.trim_end_matches('.') } else { words },
                 advice.unwrap_or_default()
             )))
         }
