@@ -89,6 +89,12 @@ defaults: {{ mailbox: {{ graph: {{ tenant: lab, user: "{{address}}" }} }} }}
         Self { office, folder }
     }
 
+    /// What `check` says, on one line however it was wrapped.
+    async fn check(&self) -> (Option<i32>, String) {
+        let (code, told) = self.mailflow(&["check"]).await;
+        (code, told.split_whitespace().collect::<Vec<_>>().join(" "))
+    }
+
     /// Its exit code and what it says.
     async fn mailflow(&self, arguments: &'static [&'static str]) -> (Option<i32>, String) {
         let folder = self.folder.path().to_owned();
@@ -188,7 +194,7 @@ async fn what_no_folder_shows_is_told_by_the_trace() {
 async fn without_its_service_principal_the_trace_says_nothing_and_nothing_is_called_lost() {
     let recipients = "recipients: [{ address: ok@tenant.example }, { address: lost@tenant.example }, { address: ok-7@tenant.example, mailbox: { trace: lab } }]";
     let world = World::new(recipients, |config| config.trace = Trace::NotProvisioned).await;
-    let (code, told) = world.mailflow(&["check"]).await;
+    let (code, told) = world.check().await;
     assert_eq!(code, Some(1), "{told}");
     assert!(
         told.contains("New-MgServicePrincipal -AppId 8bd644d1-64a1-4d4b-ae52-2e0cbf64e373"),
@@ -220,7 +226,7 @@ async fn without_its_service_principal_the_trace_says_nothing_and_nothing_is_cal
 #[tokio::test(flavor = "multi_thread")]
 async fn check_asks_the_trace_once_and_says_how_late_it_is() {
     let world = World::new("recipients: [{ address: ok@tenant.example }]", |_| ()).await;
-    let (code, told) = world.mailflow(&["check"]).await;
+    let (code, told) = world.check().await;
     assert_eq!(code, Some(0), "{told}");
     assert!(
         told.contains("message trace of lab") && told.contains("the message trace answers"),
@@ -230,7 +236,7 @@ async fn check_asks_the_trace_once_and_says_how_late_it_is() {
         config.apps[0].roles.remove("ExchangeMessageTrace.Read.All");
     })
     .await;
-    let (code, told) = world.mailflow(&["check"]).await;
+    let (code, told) = world.check().await;
     assert_eq!(code, Some(1), "{told}");
     assert!(told.contains("ExchangeMessageTrace.Read.All"), "{told}");
 }
