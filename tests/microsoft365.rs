@@ -23,7 +23,7 @@ use mailflow::{
     },
     report::read_json,
 };
-use std::{fs, path::Path, process::Command};
+use std::{fs, path::Path, process::Command, time::Duration};
 
 const CLIENT: &str = "9f20c1d2-3a4b-4c5d-8e6f-7a8b9c0d1e2f";
 const SECRET: &str = "kept between the tenant and us";
@@ -57,6 +57,7 @@ recipients:
   - {{ address: shared@tenant.example }}
   - {{ address: twice@tenant.example }}
   - {{ address: storm@tenant.example }}
+  - {{ address: late-4s@tenant.example }}
   - {{ address: ndr-5.7.133@tenant.example }}
   - {{ address: group@tenant.example, mailbox: {{ graph: {{ tenant: lab, group: group@tenant.example }} }} }}
   - {{ address: group-closed@tenant.example, mailbox: {{ graph: {{ tenant: lab, group: group-closed@tenant.example }} }} }}
@@ -125,11 +126,16 @@ fn of<'a>(judged: &'a Judged, address: &str) -> &'a JudgedProbe {
 }
 
 async fn world() -> (PostOffice, tempfile::TempDir) {
+    world_with(|_| ()).await
+}
+
+async fn world_with(change: impl FnOnce(&mut Config)) -> (PostOffice, tempfile::TempDir) {
     let clock = Clock::start();
     let mut settings = Settings::new(move || clock.now());
     let mut config = Config::new(App::with_secret(CLIENT, SECRET));
     // What was replied is held against Microsoft's description too.
     config.keeps_replies = true;
+    change(&mut config);
     settings.tenant = Some(config);
     let office = PostOffice::open(settings).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
@@ -154,6 +160,7 @@ async fn mailboxes_of_imap_and_of_graph_are_measured_in_one_run() {
         ("shared@tenant.example", Verdict::Inbox, &[]),
         ("twice@tenant.example", Verdict::Inbox, &[Flag::Duplicated]),
         ("storm@tenant.example", Verdict::Inbox, &[]),
+        ("late-4s@tenant.example", Verdict::Inbox, &[]),
         ("ndr-5.7.133@tenant.example", Verdict::Bounced, &[]),
         ("group@tenant.example", Verdict::Inbox, &[]),
         ("group-closed@tenant.example", Verdict::Bounced, &[]),
@@ -185,6 +192,49 @@ async fn mailboxes_of_imap_and_of_graph_are_measured_in_one_run() {
             assert_eq!(contract.recorded(&request), Vec::<String>::new(), "{request:?}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tokens_that_end_in_the_middle_of_a_run_are_replaced() {
+    let (office, folder) = world().await;
+    let path = folder.path().to_owned();
+    let running = tokio::task::spawn_blocking(move || run(&path, &["run", "scenario.yaml", "--only", "recipient:late-4s@tenant.example"]));
+    let tenant = office.tenant().unwrap();
+    while tenant.usage().requests == 0 && !running.is_finished() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    tenant.expire_tokens();
+    let (judged, told) = running.await.unwrap();
+    let probe = of(&judged, "late-4s@tenant.example");
+    assert_eq!(
+        (probe.verdict, probe.outcome),
+        (Verdict::Inbox, Outcome::Passed),
+        "{}\n{told}",
+        probe.explanation
+    );
+    let refused = tenant.requests().iter().filter(|request| request.status == 401).count();
+    assert!(
+        refused > 0 && tenant.usage().token_requests > 1,
+        "a token was refused, and another asked for"
+    );
+    assert!(!told.contains("refuses the app's token"), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_missing_permission_is_told_with_the_step_and_nothing_is_called_lost() {
+    let (_office, folder) = world_with(|config| config.apps[0].roles.retain(|role| !role.starts_with("Mail.Read"))).await;
+    let path = folder.path().to_owned();
+    let arguments = ["run", "scenario.yaml", "--only", "recipient:ok@tenant.example"];
+    let (judged, told) = tokio::task::spawn_blocking(move || run(&path, &arguments)).await.unwrap();
+    let probe = of(&judged, "ok@tenant.example");
+    assert_eq!((probe.verdict, probe.outcome), (Verdict::Unknown, Outcome::Unknown), "{told}");
+    assert!(probe.explanation.contains("no consent for Mail.Read"), "{}", probe.explanation);
+    assert!(
+        probe.remedy.as_ref().is_some_and(|step| step.contains("mailflow check")),
+        "{:?}",
+        probe.remedy
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
