@@ -22,6 +22,7 @@ mod watch_graph {
     pub mod hostile;
     pub mod moves;
     pub mod places;
+    pub mod trace;
     pub mod trouble;
     pub mod world;
 }

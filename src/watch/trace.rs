@@ -189,14 +189,9 @@ impl Watch {
             return Some(again);
         }
         let Some(asked) = self.asked else { return Some(Instant::now()) };
-        let mut outstanding = false;
-        let mut look_at: Option<Time> = None;
-        for place in &self.places {
-            let attention = self.wishes.of(place);
-            outstanding |= attention.outstanding && attention.since.is_some();
-            let unmet = attention.look_at.filter(|at| self.looked.is_none_or(|looked| looked < *at));
-            look_at = [look_at, unmet].into_iter().flatten().min();
-        }
+        let look_at = self.unmet();
+        let mut attentions = self.places.iter().map(|place| self.wishes.of(place));
+        let outstanding = attentions.any(|attention| attention.outstanding && attention.since.is_some());
         let since = if outstanding {
             Some(*self.outstanding_since.get_or_insert_with(Instant::now))
         } else {
@@ -210,12 +205,27 @@ impl Watch {
         Some(wanted.max(asked + self.pause()))
     }
 
+    /// The first look that is wanted and was not had yet.
+    fn unmet(&self) -> Option<Time> {
+        let unmet = |place| {
+            self.wishes
+                .of(place)
+                .look_at
+                .filter(|at| self.looked.is_none_or(|looked| looked < *at))
+        };
+        self.places.iter().filter_map(unmet).min()
+    }
+
     /// Asks, and tells what is new.
     async fn look(&mut self) -> Result<(), Unheard> {
         let sent = self.clock.now();
         self.asked = Some(Instant::now());
         let until = Instant::now() + PATIENCE;
-        match self.ask.rows(self.started_at, sent, until).await {
+        // Only before the worst is said is more asked than is needed to find what is there.
+        let before_the_worst = self.unmet().is_some_and(|at| at <= time::earlier(sent, self.delay));
+        let recognizer = self.recognizer.clone();
+        let prefix = before_the_worst.then(|| recognizer.search_prefix());
+        match self.ask.rows(self.started_at, sent, prefix, until).await {
             Ok(rows) => {
                 self.tell_rows(rows, until).await?;
                 self.trouble = None;
@@ -297,13 +307,12 @@ impl Watch {
         Ok(())
     }
 
-    /// Whose row it is: by a tag that verifies, in the Message-ID or the subject, of a message from our sender.
+    /// Whose row it is: by a tag that verifies in the Message-ID, which answers and bounces have of their own, or in the subject of a message from
+    /// our sender.
     fn probe_of(&self, row: &ask::Row) -> Option<ProbeId> {
-        if !self.ask.is_from_us(&row.sender) {
-            return None;
-        }
         let of = |text: &str| self.recognizer.peek(text.as_bytes());
-        of(&row.message_id).or_else(|| of(&row.subject))
+        let by_subject = || of(&row.subject).filter(|_| self.ask.is_from_us(&row.sender));
+        of(&row.message_id).or_else(by_subject)
     }
 
     async fn tell(&mut self, what: What) -> Result<(), Unheard> {
