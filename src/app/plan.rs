@@ -54,11 +54,13 @@ impl Desk {
             .map(|sender| sender.address.as_str())
             .collect::<Vec<_>>()
             .join(", ");
+        let unread = plan.traces.len();
+        let traced = if unread > 0 { ", and the message trace is asked" } else { "" };
         text.push_str(&format!(
-            "{} from {}; {} watched. Nothing was sent.\n",
+            "{} from {}; {} watched{traced}. Nothing was sent.\n",
             counted(plan.probes.len(), "probe", "probes"),
             escape(&senders),
-            counted(plan.mailboxes.len(), "mailbox is", "mailboxes are")
+            counted(plan.mailboxes.len() - unread, "mailbox is", "mailboxes are")
         ));
         self.output.print(text.as_bytes())?;
         Ok(Code::Passed)
