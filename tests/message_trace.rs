@@ -240,3 +240,37 @@ async fn check_asks_the_trace_once_and_says_how_late_it_is() {
     assert_eq!(code, Some(1), "{told}");
     assert!(told.contains("ExchangeMessageTrace.Read.All"), "{told}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_run_is_finished_by_the_trace() {
+    let recipients = "recipients: [{ address: quarantined@tenant.example }, { address: ok-7@tenant.example, mailbox: { trace: lab } }]";
+    let world = World::new(recipients, |_| ()).await;
+    let mut run = Command::new(env!("CARGO_BIN_EXE_mailflow"))
+        .current_dir(world.folder.path())
+        .args(["run", "scenario.yaml", "--quiet", "--state", "state"])
+        .spawn()
+        .unwrap();
+    // Both are on their way when it is killed, and the trace does not show them yet.
+    let tenant = world.office.tenant().unwrap();
+    let arrived = || tenant.copies("ok-7@tenant.example").len();
+    while arrived() == 0 {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    run.kill().unwrap();
+    run.wait().unwrap();
+    let (_, told) = world.mailflow(&["watch", "--report", "json=report.json"]).await;
+    let judged = read_json(&fs::read(world.folder.path().join("report.json")).unwrap()).unwrap();
+    for (address, verdict) in [
+        ("quarantined@tenant.example", Verdict::Quarantine),
+        ("ok-7@tenant.example", Verdict::Delivered),
+    ] {
+        let probe = of(&judged, address);
+        assert_eq!(
+            (probe.verdict, probe.basis),
+            (verdict, Some(Basis::Trace)),
+            "{address}: {}\n{told}",
+            probe.explanation
+        );
+    }
+}

@@ -179,7 +179,11 @@ fn show(arguments: &Arguments, judged: &Judged, usage: &Usage, wall: Duration, m
         format!("{} of {}", judged.probes.len() - wrong.len(), arguments.mailboxes),
     );
     row("most resident memory", format!("{:.1} MB", memory / 1e6));
-    let width = judged.probes.iter().filter_map(|probe| probe.latency_uncertainty_ms);
+    // A copy cannot have come before the probe left, however long ago the last look was.
+    let width = judged
+        .probes
+        .iter()
+        .filter_map(|probe| Some(probe.latency_uncertainty_ms?.min(probe.latency_ms?)));
     row("width of the intervals: median / p95 / most", Sample::new(width).spread());
     row("requests to Graph", format!("{} ({} batches)", usage.requests, usage.batches));
     row("requests for tokens", usage.token_requests);
