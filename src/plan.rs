@@ -4,7 +4,7 @@
 
 use crate::model::{
     Case, Expectation, Hop, MailboxAccess, MailboxName, Plan, Probe, ProbeId, Recipient, RecipientFilter, Route, RouteKind, RunId, RunInfo,
-    Scenario, Site, Subset, TagKey, Time,
+    Scenario, Site, Subset, TagKey, Time, Verdict,
 };
 use std::{
     cmp::Reverse,
@@ -387,6 +387,18 @@ pub fn warnings(plan: &Plan) -> Vec<String> {
                 words(delay)
             ));
         }
+        if let Some((name, _)) = recipient.meant.iter().find_map(trace).filter(|_| !recipient.group) {
+            if !probe.expected.iter().any(can_be_traced) {
+                warnings.insert(format!(
+                    "of {name}, which is not read, `delivered` is the best that can be measured, and it is not expected: such a probe cannot pass"
+                ));
+            }
+            if !probe.require.is_empty() {
+                warnings.insert(format!(
+                    "of {name}, which is not read, no requirement is looked at: nothing of what arrived is seen"
+                ));
+            }
+        }
         let any = recipient.meant.iter().chain(recipient.quarantine.mailboxes()).find_map(trace);
         if let Some((_, delay)) = any.filter(|(_, delay)| probe.give_up_after < *delay) {
             warnings.insert(format!(
@@ -399,6 +411,18 @@ pub fn warnings(plan: &Plan) -> Vec<String> {
         }
     }
     warnings.into_iter().collect()
+}
+
+/// Whether the message trace alone can show this.
+fn can_be_traced(expected: &Expectation) -> bool {
+    match expected {
+        Expectation::Returned => true,
+        Expectation::Folder(_) => false,
+        Expectation::Verdict(verdict) => matches!(
+            verdict,
+            Verdict::Delivered | Verdict::Quarantine | Verdict::Rejected | Verdict::Bounced | Verdict::Lost
+        ),
+    }
 }
 
 /// `15m`, as a site writes it.

@@ -140,7 +140,7 @@ async fn what_no_folder_shows_is_told_by_the_trace() {
         ("filtered", Verdict::Rejected, Some(Basis::Trace), &[], "refused it as spam"),
         ("zap-quarantined", Verdict::Quarantine, Some(Basis::Trace), &[], "taken out again"),
         ("redirected", Verdict::Elsewhere, Some(Basis::Trace), &[], "stored somewhere else"),
-        ("lost", Verdict::Lost, Some(Basis::Seen), &[], "never came to Exchange Online"),
+        ("lost", Verdict::Lost, Some(Basis::Seen), &[], "did not come to Exchange Online"),
         ("pending", Verdict::Unknown, None, &[], "\"pending\""),
         ("getting-status", Verdict::Unknown, None, &[], "\"gettingStatus\""),
         ("list", Verdict::Partial, Some(Basis::Seen), &[], "1 has it as expected"),

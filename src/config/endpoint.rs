@@ -336,6 +336,41 @@ pub(super) fn check_tenant(context: &mut Context<'_>, tenant: &At<String>, tenan
     }
 }
 
+/// Where Exchange Online answers SMTP and IMAP; those of the national clouds are not verified.
+const EXCHANGE: [&str; 6] = [
+    "smtp.office365.com",
+    "outlook.office365.com",
+    "smtp.office365.us",
+    "outlook.office365.us",
+    "smtp.partner.outlook.cn",
+    "partner.outlook.cn",
+];
+
+/// A tenant's token opens every mailbox that the app may open: it goes to Exchange Online and to nobody else, but for a simulated one on this machine.
+pub(super) fn check_exchange(context: &mut Context<'_>, url: Option<&At<String>>, endpoint: &Endpoint, sign_in: Option<&SignIn>) {
+    let (Some(url), Some(SignIn::Tenant { .. })) = (url, sign_in) else {
+        return;
+    };
+    let known = EXCHANGE.iter().any(|host| endpoint.host.eq_ignore_ascii_case(host));
+    let connect = endpoint.connect.as_deref().unwrap_or(&endpoint.host);
+    let address = connect
+        .parse::<std::net::SocketAddr>()
+        .map(|address| address.ip())
+        .or_else(|_| connect.parse::<IpAddr>());
+    if !known && !address.is_ok_and(|address| address.is_loopback()) {
+        context
+            .mistakes
+            .note(
+                url.span.clone(),
+                "a tenant's token is for Exchange Online, and this is another host",
+            )
+            .help(format!(
+                "its hosts are {}; whoever else gets the token gets the mailboxes",
+                EXCHANGE.join(", ")
+            ));
+    }
+}
+
 /// The DNS server of an MX route.
 pub(super) fn resolver(context: &mut Context<'_>, text: &At<String>) -> Option<std::net::SocketAddr> {
     let address = text

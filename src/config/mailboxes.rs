@@ -344,6 +344,9 @@ impl<'a> Mailboxes<'a> {
         };
         let Some(watcher) = &shape.watch_as else {
             let sign_in = own.build(context, &shape.span, &self.tenants, fill)?;
+            if let Some(endpoint) = &endpoint {
+                endpoint::check_exchange(context, url, endpoint, Some(&sign_in));
+            }
             let access = ImapAccess {
                 endpoint: endpoint?,
                 sign_in,
@@ -376,6 +379,9 @@ impl<'a> Mailboxes<'a> {
             Some(_) => keys.build(context, &watcher.span, &self.tenants, &fill),
             None => None,
         };
+        if let Some(endpoint) = &endpoint {
+            endpoint::check_exchange(context, url, endpoint, sign_in.as_ref());
+        }
         let root = match &watcher.root {
             Some(root) => Some(fill.text(context, root)?.trim_end_matches('/').to_owned()),
             None => None,

@@ -165,6 +165,9 @@ fn smtp(context: &mut Context<'_>, shape: &At<SmtpShape>, outer: Keys<'_>, known
     if any && built.is_none() {
         return None;
     }
+    if let Some(endpoint) = &endpoint {
+        endpoint::check_exchange(context, Some(url), endpoint, built.as_ref());
+    }
     Some(SmtpRoute {
         endpoint: endpoint?,
         sign_in: built,

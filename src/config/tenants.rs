@@ -51,6 +51,14 @@ fn check_cleaner<'a>(
         let find = |name: &str| tenants.iter().find(|tenant| tenant.name == name);
         // What could not be read has its own mistakes.
         if let (Some(reads), Some(cleans)) = (find(name), find(with))
+            && cleans.client_id.eq_ignore_ascii_case(&reads.client_id)
+        {
+            context
+                .mistakes
+                .note(with.span.clone(), "this entry is the same app, so the one that reads could write")
+                .help("register a second app for deleting, or leave `clean` out");
+        }
+        if let (Some(reads), Some(cleans)) = (find(name), find(with))
             && !cleans.is_directory_of(reads)
         {
             let title = format!("the tenant {} is another directory, or in another cloud", quoted(with));

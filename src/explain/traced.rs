@@ -111,7 +111,7 @@ fn delivered(probe: &JudgedProbe, row: &TraceRow) -> Finding {
     if !row.recipient.eq_ignore_ascii_case(&probe.recipient) {
         sentence.push_str(&format!(" to {}", row.recipient));
     }
-    sentence.push_str("; the mailbox is not or cannot be read, so the folder is not known: the junk folder counts as delivered too.");
+    sentence.push_str("; its mailbox was not read, so the folder is not known: the junk folder counts as delivered too.");
     Finding::new(
         sentence,
         format!(

@@ -194,13 +194,17 @@ fn step_for_failed_attempt(probe: &JudgedProbe, attempt: &Attempt) -> String {
 /// What to do about the reason for which something could not be measured.
 fn step_for_reason(reason: &str) -> Option<String> {
     let reason = reason.to_lowercase();
-    let steps: [(&[&str], &str); 15] = [
+    let steps: [(&[&str], &str); 16] = [
         (
             &["own application yet"],
             "Create that service principal once in the tenant, wait until `mailflow check` gets an answer, and run it again.",
         ),
         (
-            &["mailboxes that it `reaches`", "that this one `reaches`"],
+            &["whether that is the same mailbox"],
+            "If that is the mailbox's own address, name it in the site (`user:` of its mailbox); if the address leads elsewhere, correct that.",
+        ),
+        (
+            &["mailboxes that it `reaches`"],
             "Name in the site the mailboxes that this address `reaches`: then each member gets its own verdict.",
         ),
         (

@@ -3,6 +3,9 @@
 use crate::model::{Attempt, Copy, Dsn, DsnAction, MailboxName, Placement, Time, TraceRow};
 use chrono::SubsecRound;
 
+/// So many rows of a message trace are kept of one probe: more than a list that somebody probes has members.
+const MOST_ROWS: usize = 2_000;
+
 /// What is known of one probe.
 #[derive(Debug, Default)]
 pub(super) struct Record {
@@ -12,6 +15,8 @@ pub(super) struct Record {
     pub copies: Vec<Held>,
     pub notifications: Vec<Dsn>,
     pub traced: Vec<TraceRow>,
+    /// Whether there were more rows than are kept.
+    pub rows_left_out: bool,
     pub auto_replied: bool,
     pub replied: bool,
 }
@@ -72,16 +77,18 @@ impl Record {
         // The journal keeps milliseconds of these: a run read back must give the same report.
         row.at = row.at.trunc_subsecs(3);
         row.received = row.received.map(|received| received.trunc_subsecs(3));
+        let room = self.traced.len() < MOST_ROWS;
         match self.traced.iter_mut().find(|known| known.is_about_the_same(&row)) {
             Some(known) => {
-                if known.status == row.status {
+                if known.status == row.status && known.to_ip == row.to_ip {
                     // Told again with its cause, or by a process that took up the run: it was news then.
                     row.at = known.at;
                     row.cause = row.cause.or_else(|| known.cause.take());
                 }
                 *known = row;
             }
-            None => self.traced.push(row),
+            None if room => self.traced.push(row),
+            None => self.rows_left_out = true,
         }
     }
 

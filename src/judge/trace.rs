@@ -10,8 +10,8 @@ use std::{cmp::Reverse, time::Duration};
 pub(super) enum Said<'a> {
     /// This.
     Row(&'a TraceRow),
-    /// It shows the message for several other addresses, with different fates: the address that was written to leads to more than one mailbox.
-    Several,
+    /// It has rows for other addresses only, such as this: that one of them is the same mailbox under another name is likely, but not proven.
+    Foreign(&'a TraceRow),
 }
 
 impl Ledger {
@@ -47,13 +47,11 @@ impl Ledger {
             let row = loudest(rows.iter().filter(of_member)).or_else(|| loudest(rows.iter().filter(of_all)));
             return row.map(Said::Row);
         }
-        if let Some(own) = loudest(rows.iter().filter(is_own)) {
-            return Some(Said::Row(own));
-        }
-        // An alias shows under the address that it stands for.
-        let first = loudest(rows.iter())?;
-        let alike = rows.iter().all(|row| row.status == first.status);
-        Some(if alike { Said::Row(first) } else { Said::Several })
+        // An alias shows under the address that it stands for: the site may know that as the mailbox's own.
+        let addresses = &self.plan().addresses;
+        let of_mailbox = |row: &&TraceRow| meant.is_some() && addresses.get(&row.recipient.to_lowercase()) == meant;
+        let own = loudest(rows.iter().filter(is_own)).or_else(|| loudest(rows.iter().filter(of_mailbox)));
+        own.map(Said::Row).or_else(|| loudest(rows.iter()).map(Said::Foreign))
     }
 
     /// Whether the trace proves that it is held.
@@ -66,7 +64,7 @@ impl Ledger {
         match self.said_by_trace(index, meant)? {
             Said::Row(row) if row.status == TraceStatus::Delivered => Some(row).filter(|row| row.is_stored() && self.speaks_alone(meant)),
             Said::Row(row) => Some(row).filter(|row| row.is_final()),
-            Said::Several => None,
+            Said::Foreign(_) => None,
         }
     }
 
@@ -89,12 +87,18 @@ impl Ledger {
 
     /// What the trace means where every folder at hand was looked at, and none has the probe.
     pub(super) fn missed_by_folders(&self, index: usize, meant: Option<&MailboxName>) -> Option<Measured> {
+        if self.record(index).rows_left_out {
+            return Some(Measured::unknown(
+                "the message trace has more rows of it than any list has members, so not all were taken in",
+            ));
+        }
         let row = match self.said_by_trace(index, meant)? {
             Said::Row(row) => row,
-            Said::Several => {
-                return Some(Measured::unknown(
-                    "the message trace shows it for several addresses with different fates: name the mailboxes that this one `reaches`",
-                ));
+            Said::Foreign(row) => {
+                return Some(Measured::unknown(format!(
+                    "the message trace has no row of it for this address, but one for {:?} ({}): whether that is the same mailbox cannot be told",
+                    row.recipient, row.status
+                )));
             }
         };
         Some(match (&row.status, &row.to_ip) {

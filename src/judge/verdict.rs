@@ -41,7 +41,7 @@ impl Measured {
 
 impl Ledger {
     /// What the trace adds to a loss.
-    const NO_ROW: &str = "the message trace has no row of it, so it never came to Exchange Online";
+    const NO_ROW: &str = "the message trace has no row of it, so it did not come to Exchange Online as the message that was sent";
 
     /// The verdict of one mailbox meant for the probe (`None`: of a probe for which no mailbox is meant), once nothing more is waited for.
     pub(super) fn measure(&self, index: usize, meant: Option<&MailboxName>) -> Measured {

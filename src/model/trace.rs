@@ -92,14 +92,14 @@ impl TraceStatus {
 
 impl From<String> for TraceStatus {
     fn from(word: String) -> Self {
-        match word.as_str() {
-            "gettingStatus" => Self::GettingStatus,
+        match word.to_ascii_lowercase().as_str() {
+            "gettingstatus" => Self::GettingStatus,
             "pending" => Self::Pending,
             "failed" => Self::Failed,
             "delivered" => Self::Delivered,
             "expanded" => Self::Expanded,
             "quarantined" => Self::Quarantined,
-            "filteredAsSpam" => Self::FilteredAsSpam,
+            "filteredasspam" => Self::FilteredAsSpam,
             _ => Self::Other(word),
         }
     }
