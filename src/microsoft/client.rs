@@ -89,6 +89,11 @@ impl Graph {
         &self.0.cloud
     }
 
+    /// Its clock.
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
     /// Its tokens.
     pub fn tokens(&self) -> &Tokens {
         &self.0.tokens
@@ -266,10 +271,6 @@ impl Graph {
     pub(super) async fn another_token(&self, refused: &Token, until: Instant) -> Result<Option<Token>, Error> {
         let fresh = self.0.tokens.replace(Resource::Graph, refused, until).await?;
         Ok((!fresh.is(refused)).then_some(fresh))
-    }
-
-    pub(super) fn clock(&self) -> &Clock {
-        &self.0.clock
     }
 
     fn url(&self, request: &Request) -> Result<Url, Error> {

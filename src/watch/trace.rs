@@ -5,8 +5,11 @@
 //! and the tenant shares a hundred questions in five minutes (Graph, *throttling limits*): so it is asked rarely, and only while something is
 //! missing. What it shows is believed of the time before its delay: a `Looked` says so. It cannot see folders: junked mail is `delivered`.
 
+mod analyzed;
 mod ask;
+mod defender;
 mod details;
+mod hunting;
 mod trouble;
 
 use super::{Watcher, Watching, backoff::Backoff, wishes::Wishes};
@@ -15,10 +18,11 @@ use crate::{
     evidence::Recognizer,
     explain::span,
     microsoft::Graph,
-    model::{Event, MailboxName, ProbeId, Sender, Time, TraceAccess, TraceRow, TraceStatus, What, time},
+    model::{Event, MailboxName, ProbeId, Sender, Time, TraceAccess, TraceCause, TraceRow, TraceStatus, What, time},
 };
 use ask::Ask;
 use async_trait::async_trait;
+use defender::{Defender, NetworkId, Span};
 use std::{
     collections::{BTreeSet, HashMap},
     sync::Arc,
@@ -37,6 +41,9 @@ const LEAST_PAUSE: Duration = Duration::from_secs(1);
 const MOST_PAUSE: Duration = Duration::from_mins(1);
 /// So many rows are explained by their details at one time: the details share the trace's limit.
 const DETAILS_AT_ONCE: usize = 20;
+/// So often Defender is asked about a row, and so long at one time: nobody waits for it.
+const DEFENDER_TRIES: u8 = 5;
+const DEFENDER_PATIENCE: Duration = Duration::from_secs(30);
 /// For so long a passing trouble is not worth a word.
 const FORBEARANCE: Duration = Duration::from_mins(2);
 const FIRST_ATTEMPT: Duration = Duration::from_secs(2);
@@ -44,6 +51,7 @@ const FIRST_ATTEMPT: Duration = Duration::from_secs(2);
 /// Watches the trace of one tenant.
 pub struct TraceWatcher {
     ask: Ask,
+    defender: Option<Defender>,
     delay: Duration,
     itself: MailboxName,
     places: Vec<MailboxName>,
@@ -52,6 +60,8 @@ pub struct TraceWatcher {
 /// What is known of the watch itself.
 struct Watch {
     ask: Ask,
+    /// Asked for explanations, where the site wants them and it has not refused.
+    defender: Option<Defender>,
     delay: Duration,
     itself: MailboxName,
     places: Vec<MailboxName>,
@@ -79,9 +89,23 @@ struct Watch {
 type Key = (String, String);
 
 /// A row as it was told.
+#[derive(Clone)]
 struct Known {
     status: TraceStatus,
     explained: bool,
+    cause: Option<TraceCause>,
+    /// How often Defender may yet be asked about it.
+    tries: u8,
+}
+
+/// A row of ours that may have to be told.
+struct Candidate {
+    probe: ProbeId,
+    row: ask::Row,
+    key: Key,
+    known: Known,
+    /// Whether it says something that was not told yet.
+    is_news: bool,
 }
 
 /// Nobody listens to our events any more.
@@ -92,8 +116,9 @@ impl TraceWatcher {
     /// `access` lets it speak: itself, and mailboxes that are not read.
     pub fn new(graph: Graph, senders: &[Sender], access: &TraceAccess, places: Vec<MailboxName>) -> Self {
         Self {
+            defender: access.reading.explain.map(|way| Defender::new(graph.clone(), way)),
             ask: Ask::new(graph, senders),
-            delay: access.delay,
+            delay: access.reading.delay,
             itself: access.place(),
             places,
         }
@@ -118,6 +143,7 @@ impl Watcher for TraceWatcher {
                 .collect(),
             backoff: Backoff::new(self.itself.as_str(), FIRST_ATTEMPT),
             ask: self.ask,
+            defender: self.defender,
             delay: self.delay,
             itself: self.itself,
             places: self.places,
@@ -151,7 +177,23 @@ impl Watcher for TraceWatcher {
             )),
             Err(error) => Err(Trouble::of(&error).sentence),
         };
-        self.places.into_iter().map(|place| (place, outcome.clone())).collect()
+        let answers = outcome.is_ok();
+        let mut outcomes: Vec<_> = self.places.iter().map(|place| (place.clone(), outcome.clone())).collect();
+        // The trace answers for all of its places, Defender is told of once.
+        let told_at = self.places.iter().position(|place| *place == self.itself).unwrap_or_default();
+        if let (true, Some(defender), Some((_, outcome))) = (answers, &self.defender, outcomes.get_mut(told_at)) {
+            let name = defender.name();
+            match defender.try_it(Instant::now() + PATIENCE).await {
+                Ok(()) => *outcome = outcome.clone().map(|said| format!("{said}; {name} answers too")),
+                Err(error) => {
+                    let (why, _) = defender.trouble(&error);
+                    *outcome = Err(format!(
+                        "the message trace answers, but {name}, by which it is to be explained, does not: {why}"
+                    ));
+                }
+            }
+        }
+        outcomes
     }
 
     /// There is nothing in a trace that could be deleted.
@@ -256,31 +298,24 @@ impl Watch {
         Ok(())
     }
 
-    /// Tells the rows of our probes that are new, or have changed, each with its cause as far as the details tell.
+    /// Tells the rows of our probes that are new, or have changed, each with its cause as far as the details and Defender tell.
     async fn tell_rows(&mut self, rows: Vec<ask::Row>, until: Instant) -> Result<(), Unheard> {
-        let mut left = DETAILS_AT_ONCE;
         let at = self.clock.now();
-        for row in rows {
-            let Some(probe) = self.probe_of(&row) else { continue };
-            let key = (row.id.to_ascii_lowercase(), row.recipient.to_lowercase());
-            let known = self.rows.get(&key).filter(|known| known.status == row.status);
-            if known.is_some_and(|known| known.explained) {
+        let mut candidates = self.candidates(rows, until).await;
+        self.ask_defender(&mut candidates, at, until).await;
+        for Candidate {
+            probe,
+            row,
+            key,
+            known,
+            is_news,
+        } in candidates
+        {
+            let cause = known.cause.clone();
+            self.rows.insert(key, known);
+            if !is_news {
                 continue;
             }
-            let mut explained = !details::explain(&row.status);
-            let mut cause = None;
-            if !explained && left > 0 {
-                left -= 1;
-                // Without its details a row still says what it says; they are asked for again next time.
-                if let Ok(found) = self.ask.details(&row, until).await {
-                    explained = true;
-                    cause = details::cause(&row.status, &found);
-                }
-            }
-            if known.is_some() && cause.is_none() {
-                continue;
-            }
-            let status = row.status.clone();
             let row = TraceRow {
                 place: self.itself.clone(),
                 id: row.id,
@@ -291,10 +326,91 @@ impl Watch {
                 cause,
                 at,
             };
-            self.rows.insert(key, Known { status, explained });
             self.tell(What::Traced { probe, row: Box::new(row) }).await?;
         }
         Ok(())
+    }
+
+    /// The rows of our probes of which not all is told, each with what its details say.
+    async fn candidates(&mut self, rows: Vec<ask::Row>, until: Instant) -> Vec<Candidate> {
+        let mut left = DETAILS_AT_ONCE;
+        let mut candidates = Vec::new();
+        for row in rows {
+            let Some(probe) = self.probe_of(&row) else { continue };
+            let key = (row.id.to_ascii_lowercase(), row.recipient.to_lowercase());
+            let before = self.rows.get(&key).filter(|known| known.status == row.status);
+            let to_explain = details::explain(&row.status);
+            let mut is_news = before.is_none();
+            let mut known = before.cloned().unwrap_or_else(|| Known {
+                status: row.status.clone(),
+                explained: !to_explain,
+                cause: None,
+                tries: if to_explain { DEFENDER_TRIES } else { 0 },
+            });
+            if !is_news && known.explained && (known.tries == 0 || self.defender.is_none()) {
+                continue;
+            }
+            if !known.explained && left > 0 {
+                left -= 1;
+                // Without its details a row still says what it says; they are asked for again next time.
+                if let Ok(found) = self.ask.details(&row, until).await {
+                    known.explained = true;
+                    if let Some(mut cause) = details::cause(&row.status, &found) {
+                        cause.defender = known.cause.and_then(|before| before.defender);
+                        known.cause = Some(cause);
+                        is_news = true;
+                    }
+                }
+            }
+            candidates.push(Candidate {
+                probe,
+                row,
+                key,
+                known,
+                is_news,
+            });
+        }
+        candidates
+    }
+
+    /// Adds what Defender says of the rows, if it is to be asked. Where it refuses it is not asked again, and the trace goes on without it.
+    async fn ask_defender(&mut self, candidates: &mut [Candidate], now: Time, until: Instant) {
+        let Some(defender) = &self.defender else { return };
+        let mut asked = Vec::new();
+        for (index, candidate) in candidates.iter_mut().enumerate() {
+            if candidate.known.tries == 0 || asked.len() >= defender.at_once() {
+                continue;
+            }
+            match NetworkId::read(&candidate.row.id) {
+                Some(id) => asked.push((index, (id, candidate.key.1.clone()))),
+                None => candidate.known.tries = 0,
+            }
+        }
+        if asked.is_empty() {
+            return;
+        }
+        let questions: Vec<_> = asked.iter().map(|(_, of)| of.clone()).collect();
+        let span = Span {
+            from: self.started_at,
+            to: now,
+        };
+        let until = until.min(Instant::now() + DEFENDER_PATIENCE);
+        let (mut found, error) = defender.findings(&questions, span, until).await;
+        let refused = error.is_some_and(|error| defender.trouble(&error).1);
+        for (index, of) in asked {
+            let candidate = &mut candidates[index];
+            match found.remove(&of) {
+                Some(finding) => {
+                    candidate.known.tries = 0;
+                    candidate.known.cause.get_or_insert_default().defender = Some(Box::new(finding));
+                    candidate.is_news = true;
+                }
+                None => candidate.known.tries -= 1,
+            }
+        }
+        if refused {
+            self.defender = None;
+        }
     }
 
     /// Whose row it is: by a tag that verifies, in the Message-ID or the subject, of a message from our sender.
