@@ -23,7 +23,7 @@ async fn rows(world: &World, query: &str) -> Vec<Value> {
 async fn what_was_held_has_its_policy_and_shows_when_the_trace_does() {
     let world = world().await;
     for local in ["ok", "quarantined", "zap-quarantined"] {
-        world.deliver(local, "a-probe");
+        world.deliver(local, &format!("a-probe-for-{local}"));
     }
     assert_eq!(rows(&world, "EmailEvents").await, Vec::<Value>::new());
     world.time.pass(30);
