@@ -439,7 +439,7 @@ fn words(period: Duration) -> String {
 /// The message traces among these mailboxes, each with its delay.
 fn traces(site: &Site, mailboxes: &[MailboxName]) -> BTreeMap<MailboxName, Duration> {
     let trace = |name: &MailboxName| match &site.mailbox(name)?.access {
-        MailboxAccess::Trace(trace) => Some((name.clone(), trace.delay)),
+        MailboxAccess::Trace(trace) => Some((name.clone(), trace.reading.delay)),
         MailboxAccess::Imap(_) | MailboxAccess::Graph(_) | MailboxAccess::Group(_) => None,
     };
     mailboxes.iter().filter_map(trace).collect()

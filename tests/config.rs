@@ -9,7 +9,7 @@ use mailflow::{
     config::{Diagnostics, FileKind, MAX_FILE, check_scenario_on_site, load, read_scenario, read_site, schema},
     model::{
         Case, Expectation, GraphAccess, GroupAccess, ImapAccess, Mailbox, MailboxAccess, MailboxName, MessageKind, Placement, Proof,
-        QuarantinePolicy, RouteKind, Scenario, SecretSource, SignIn, Site, Tenant, TenantCloud, TlsMode, Verdict,
+        QuarantinePolicy, RouteKind, Scenario, SecretSource, SignIn, Site, Tenant, TenantCloud, TlsMode, TraceExplainer, Verdict,
     },
 };
 use std::{
@@ -329,11 +329,14 @@ fn traces_speak_for_quarantine_and_for_mailboxes_that_are_not_read() {
         ]
     );
     let delay = |name: &str| match &site.mailbox(&name.into()).unwrap().access {
-        MailboxAccess::Trace(trace) => trace.delay,
+        MailboxAccess::Trace(trace) => trace.reading.delay,
         other => panic!("{other:?}"),
     };
     assert_eq!(delay("ceo"), std::time::Duration::from_mins(15));
     assert_eq!(delay("message trace of fabrikam"), std::time::Duration::from_mins(25));
+    let explain = |name: &str| site.tenant(name).unwrap().trace.and_then(|reading| reading.explain);
+    assert_eq!(explain("fabrikam"), Some(TraceExplainer::Hunting));
+    assert_eq!(explain("contoso"), None);
 }
 
 #[test]

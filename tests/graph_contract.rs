@@ -23,7 +23,7 @@ use mailflow::postoffice::tenant::{App, Request};
 use std::collections::BTreeSet;
 
 /// What the client must have asked for at least; otherwise the test has seen less than it says.
-const ASKED: [&str; 10] = [
+const ASKED: [&str; 12] = [
     "POST /$batch",
     "POST /users/{user-id}/sendMail",
     "GET /users/{user-id}/mailFolders",
@@ -34,6 +34,8 @@ const ASKED: [&str; 10] = [
     "GET /users/{user-id}/messages/{message-id}/$value",
     "DELETE /users/{user-id}/messages/{message-id}",
     "GET /admin/exchange/tracing/messageTraces",
+    "POST /security/runHuntingQuery",
+    "GET /security/collaboration/analyzedEmails",
 ];
 /// The queries with names in them that the client must have written.
 const NAMED: [&str; 4] = ["$select", "$filter", "$expand", "$orderby"];
@@ -53,13 +55,21 @@ async fn asked() -> Vec<Request> {
         "out-of-scope",
         "quarantined",
     ];
-    world.site(&[("lab", READER, ", trace: { delay: 5s }")], &recipients);
+    world.site(&[("lab", READER, ", trace: { delay: 5s, explain: hunting }")], &recipients);
     for (arguments, code) in [
         // One mailbox is out of the app's reach; what is returned or lies elsewhere than in the inbox has failed.
         (&["check"][..], 1),
         (&["run", "scenario.yaml"], 1),
         (&["clean", "--yes"], 1),
     ] {
+        let told = world.mailflow(arguments).await;
+        assert_eq!(told.code, code, "{arguments:?}\n{}", told.text);
+    }
+    world.site(
+        &[("lab", READER, ", trace: { delay: 5s, explain: analyzed-emails }")],
+        &["ok", "quarantined"],
+    );
+    for (arguments, code) in [(&["check"][..], 0), (&["run", "scenario.yaml"], 1)] {
         let told = world.mailflow(arguments).await;
         assert_eq!(told.code, code, "{arguments:?}\n{}", told.text);
     }

@@ -46,6 +46,11 @@ struct World {
 
 impl World {
     async fn new(recipients: &str, change: impl FnOnce(&mut Config)) -> Self {
+        Self::explained("", recipients, change).await
+    }
+
+    /// With `explain` as a further key of `trace`.
+    async fn explained(explain: &str, recipients: &str, change: impl FnOnce(&mut Config)) -> Self {
         let clock = Clock::start();
         let mut config = Config::new(App::with_secret(CLIENT, SECRET));
         change(&mut config);
@@ -59,7 +64,7 @@ impl World {
             r#"
 sender: {{ address: probe@sender.example, mailbox: returns }}
 tenants:
-  lab: {{ tenant_id: {id}, client_id: {CLIENT}, secret: {{ file: app.secret }}, trace: {{ delay: 6s }}, cloud: {{ authority: "{authority}", graph: "{graph}", ca: {{ file: tenant.pem }} }} }}
+  lab: {{ tenant_id: {id}, client_id: {CLIENT}, secret: {{ file: app.secret }}, trace: {{ delay: 6s{explain} }}, cloud: {{ authority: "{authority}", graph: "{graph}", ca: {{ file: tenant.pem }} }} }}
 routes:
   internet: {{ smtp: {{ url: "smtp://smtp.sender.example", connect: "{submission}", ca: {{ file: ca.pem }}, user: probe@sender.example, password: {{ file: probe.secret }} }} }}
 mailboxes:
@@ -273,4 +278,93 @@ async fn a_killed_run_is_finished_by_the_trace() {
             probe.explanation
         );
     }
+}
+
+const EXPLAINED: &str = r"
+recipients:
+  - { address: ok@tenant.example }
+  - { address: quarantined@tenant.example }
+  - { address: filtered@tenant.example }
+  - { address: zap-quarantined@tenant.example }
+";
+
+/// A run on a tenant that is explained in this way, and how often it was asked; each held message's policy is named.
+async fn explained(way: &'static str, path: &str) -> Vec<String> {
+    let world = World::explained(way, EXPLAINED, |_| ()).await;
+    let (code, told) = world.check().await;
+    assert_eq!(code, Some(0), "{told}");
+    assert!(told.contains("answers too"), "{told}");
+    let (judged, told) = world.run().await;
+    for (local, verdict, said) in [
+        ("quarantined", Verdict::Quarantine, "held by the policy “Anti-phishing” as “"),
+        ("zap-quarantined", Verdict::Quarantine, "held by the policy “Anti-phishing” as “"),
+        ("filtered", Verdict::Rejected, "refused by the policy “Anti-phishing” as “"),
+    ] {
+        let probe = of(&judged, &format!("{local}@tenant.example"));
+        assert_eq!((probe.verdict, probe.basis), (verdict, Some(Basis::Trace)), "{local}: {told}");
+        assert!(probe.explanation.contains(said), "{local}: {}", probe.explanation);
+        assert!(
+            probe.explanation.contains("found by “Advanced filter”"),
+            "{local}: {}",
+            probe.explanation
+        );
+    }
+    let held = of(&judged, "quarantined@tenant.example");
+    assert!(
+        held.remedy.as_ref().unwrap().contains("the policy “Anti-phishing”"),
+        "{:?}",
+        held.remedy
+    );
+    let told = told.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(told.contains("Defender: policy Anti-phishing"), "{told}");
+    assert_eq!(of(&judged, "ok@tenant.example").verdict, Verdict::Inbox, "{told}");
+    let tenant = world.office.tenant().unwrap();
+    assert_eq!(tenant.usage().violations, 0, "{:?}", tenant.usage());
+    let asked = tenant.requests().into_iter().filter(|request| request.path.ends_with(path));
+    asked.map(|request| format!("{}{:?}", request.body, request.query)).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hunting_names_the_policy_that_held_it_and_no_address_stands_in_its_queries() {
+    let asked = explained(", explain: hunting", "/security/runHuntingQuery").await;
+    assert!((2..=20).contains(&asked.len()), "{asked:?}");
+    assert!(
+        !asked.concat().contains('@') && !asked.concat().contains("tenant.example"),
+        "{asked:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_list_of_analysed_messages_names_the_policy_that_held_it() {
+    let asked = explained(", explain: analyzed-emails", "/security/collaboration/analyzedEmails").await;
+    assert!(asked.len() >= 4, "one for the check, and one for each: {asked:?}");
+    assert!(
+        !asked.concat().contains("'ok@tenant.example'"),
+        "what was delivered needs no explanation: {asked:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_licence_the_verdicts_are_the_same_and_check_says_why() {
+    let world = World::explained(", explain: hunting", EXPLAINED, |config| config.defender = false).await;
+    let (code, told) = world.check().await;
+    assert_eq!(code, Some(1), "{told}");
+    assert!(
+        told.contains("the message trace answers, but advanced hunting") && told.contains("has no licence for it"),
+        "{told}"
+    );
+    let (judged, told) = world.run().await;
+    for (local, verdict) in [
+        ("ok", Verdict::Inbox),
+        ("quarantined", Verdict::Quarantine),
+        ("filtered", Verdict::Rejected),
+        ("zap-quarantined", Verdict::Quarantine),
+    ] {
+        let probe = of(&judged, &format!("{local}@tenant.example"));
+        assert_eq!(probe.verdict, verdict, "{local}: {told}");
+        assert!(!probe.explanation.contains("Defender:"), "{}", probe.explanation);
+    }
+    let requests = world.office.tenant().unwrap().requests();
+    let asked = requests.iter().filter(|request| request.path.ends_with("/runHuntingQuery")).count();
+    assert_eq!(asked, 2, "once by check, and once by the run, which then let it be");
 }

@@ -14,6 +14,7 @@
 mod contract;
 mod tenant {
     mod client;
+    mod defender;
     mod limits;
     mod mail;
     mod misspelt;

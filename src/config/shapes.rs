@@ -148,7 +148,7 @@ mapping! {
         managed_identity: Yes;
         /// A person signs in on another device: for trying it out.
         device_code: Yes;
-        /// Whether the message trace may be read: `true`, or `{ delay: TIME }`.
+        /// Whether the message trace may be read: `true`, or `{ delay: TIME, explain: WAY }`.
         trace: TraceChoice;
         /// How `mailflow clean` deletes our probes; by default as this app.
         clean: CleanShape;

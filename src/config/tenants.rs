@@ -78,7 +78,7 @@ fn tenant(context: &mut Context<'_>, name: &At<String>, shape: &TenantShape) -> 
         Some(CloudChoice::Named(cloud)) => Some(cloud.clone()),
         Some(CloudChoice::Loopback(shape)) => loopback(context, shape),
     };
-    let trace = traces::delay(context, shape.trace.as_ref(), cloud.as_ref());
+    let trace = traces::reading(context, shape.trace.as_ref(), cloud.as_ref());
     Some(Tenant {
         name: name.value.clone(),
         tenant_id: tenant_id?,

@@ -12,16 +12,18 @@ use super::{
     tree::{Kind, Node},
     values::Period,
 };
-use crate::model::{Mailbox, MailboxAccess, SHORTEST_TRACE_DELAY, Tenant, TenantCloud, TraceAccess, USUAL_TRACE_DELAY};
+use crate::model::{
+    Mailbox, MailboxAccess, SHORTEST_TRACE_DELAY, Tenant, TenantCloud, TraceAccess, TraceExplainer, TraceReading, USUAL_TRACE_DELAY,
+};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use std::{borrow::Cow, collections::BTreeMap, time::Duration};
+use std::{borrow::Cow, collections::BTreeMap};
 
 /// Whether a tenant's trace may be read.
 #[derive(Debug)]
 pub(super) enum TraceChoice {
     /// `true` or `false`.
     Said(bool),
-    /// It may, and this is its delay.
+    /// It may, and so.
     After(Box<TraceShape>),
 }
 
@@ -29,7 +31,11 @@ mapping! {
     /// How a tenant's message trace is read.
     TraceShape, "`trace`" {
         /// How long after an event the trace certainly shows it; 15m by default. Microsoft names 5 to 10 minutes, and as much again for a change of status.
-        delay: Period, needs;
+        delay: Period;
+        /// What of Microsoft Defender is asked why a message was quarantined, refused as spam or given up: `hunting` (one query for all; needs
+        /// ThreatHunting.Read.All) or `analyzed-emails` (one request for each; needs SecurityAnalyzedMessage.Read.All). Both take a licence of
+        /// Defender that not every tenant has; verdicts do not depend on it.
+        explain: TraceExplainer;
     }
 }
 
@@ -38,7 +44,7 @@ impl Read for TraceChoice {
         match &node.kind {
             Kind::Flag(said) => Some(Self::Said(*said)),
             Kind::Map(_) => TraceShape::read(node, mistakes).map(|shape| Self::After(Box::new(shape))),
-            _ => unexpected(node, "`true`, `false` or `{ delay: TIME }`", mistakes),
+            _ => unexpected(node, "`true`, `false` or `{ delay: TIME, explain: WAY }`", mistakes),
         }
     }
 }
@@ -57,36 +63,44 @@ impl JsonSchema for TraceChoice {
     }
 }
 
-/// The delay of a tenant's trace, if it may be read.
-pub(super) fn delay(context: &mut Context<'_>, said: Option<&At<TraceChoice>>, cloud: Option<&TenantCloud>) -> Option<Duration> {
+/// How a tenant's trace is read, if it may be.
+pub(super) fn reading(context: &mut Context<'_>, said: Option<&At<TraceChoice>>, cloud: Option<&TenantCloud>) -> Option<TraceReading> {
     let said = said?;
-    let delay = match &said.value {
+    let mut reading = TraceReading {
+        delay: USUAL_TRACE_DELAY,
+        explain: None,
+    };
+    match &said.value {
         TraceChoice::Said(false) => return None,
-        TraceChoice::Said(true) => USUAL_TRACE_DELAY,
+        TraceChoice::Said(true) => {}
         TraceChoice::After(shape) => {
-            let delay = shape.delay.as_ref()?;
             let simulated = matches!(cloud, Some(TenantCloud::Loopback { .. }));
-            if delay.value.0 < SHORTEST_TRACE_DELAY && !simulated {
+            if let Some(delay) = shape
+                .delay
+                .as_ref()
+                .filter(|delay| delay.value.0 < SHORTEST_TRACE_DELAY && !simulated)
+            {
                 let title = "the message trace is not that quick: what it does not show yet would be called lost";
                 context
                     .mistakes
                     .note(delay.span.clone(), title)
                     .help("Microsoft names 5 to 10 minutes; write 10m or more, or `trace: true` for 15m");
             }
-            delay.value.0
+            reading.delay = shape.delay.as_ref().map_or(USUAL_TRACE_DELAY, |delay| delay.value.0);
+            reading.explain = shape.explain.as_ref().map(|explain| explain.value);
         }
-    };
+    }
     if matches!(cloud, Some(TenantCloud::UsGovL4 | TenantCloud::UsGovL5 | TenantCloud::China)) {
         context
             .mistakes
             .note(said.span.clone(), "Microsoft offers the message trace in the global cloud only")
             .help("leave it out: a loss then carries `quarantine-unchecked`, and with `quarantine: unreadable` stays unknown");
     }
-    Some(delay)
+    Some(reading)
 }
 
 /// The traces that a site may use, by tenant.
-pub(super) struct Traces(BTreeMap<String, Option<Duration>>);
+pub(super) struct Traces(BTreeMap<String, Option<TraceReading>>);
 
 impl Traces {
     pub(super) fn of(tenants: &[Tenant]) -> Self {
@@ -97,13 +111,13 @@ impl Traces {
     pub(super) fn access(&self, tenant: &str) -> Option<TraceAccess> {
         Some(TraceAccess {
             tenant: tenant.to_owned(),
-            delay: (*self.0.get(tenant)?)?,
+            reading: (*self.0.get(tenant)?)?,
         })
     }
 
     /// The only tenant whose trace may be read.
     pub(super) fn only(&self) -> Option<&str> {
-        let mut readable = self.0.iter().filter(|(_, delay)| delay.is_some());
+        let mut readable = self.0.iter().filter(|(_, reading)| reading.is_some());
         let (only, _) = readable.next()?;
         readable.next().is_none().then_some(only.as_str())
     }

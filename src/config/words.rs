@@ -5,7 +5,7 @@ use super::{
     read::{At, Read, described, mapping, unexpected},
     tree::{Kind, Node},
 };
-use crate::model::{Expectation, MessageKind, Placement, Requirement, Verdict};
+use crate::model::{Expectation, MessageKind, Placement, Requirement, TraceExplainer, Verdict};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, de::value::StrDeserializer};
 use std::{borrow::Cow, fmt};
@@ -62,6 +62,7 @@ words! {
     Placement: "a placement",
     TlsWord: "a way of protecting the connection",
     AuthWord: "a way of signing in",
+    TraceExplainer: "a way of explaining a row of the trace",
 }
 
 /// What `tls:` may say.

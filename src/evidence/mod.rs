@@ -134,6 +134,17 @@ impl Recognizer {
         self.plan.run.id.as_str()
     }
 
+    /// The address to which a probe was sent.
+    pub fn recipient(&self, probe: ProbeId) -> Option<&str> {
+        let probe = self.plan.probes.get(self.tags.index(probe)?)?;
+        Some(&self.plan.recipient(probe).address)
+    }
+
+    /// A text without the secrets that some server on the way was told.
+    pub fn scrubbed(&self, text: &str) -> String {
+        self.scrubber.scrub(text)
+    }
+
     /// Judges a message by its header alone. `of_sender`: whether the mailbox is that of one of our senders. There every message without a tag is
     /// `Perhaps`: bounces have no common look, and one that is overlooked would turn into a false `lost`.
     pub fn spot(&self, header: &[u8], of_sender: bool) -> Spot {

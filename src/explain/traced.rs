@@ -9,7 +9,7 @@ use super::{
     Finding, capitalised, quote,
     refusal::{Names, Refusal},
 };
-use crate::model::{Basis, JudgedProbe, TraceRow, TraceStatus, Verdict};
+use crate::model::{Basis, DefenderFinding, JudgedProbe, TraceRow, TraceStatus, Verdict};
 
 /// The sentence and the step of a verdict that the trace alone gives; `None` where something else was seen, or no row of it is kept.
 pub fn finding(probe: &JudgedProbe) -> Option<Finding> {
@@ -43,6 +43,34 @@ fn words(row: &TraceRow) -> String {
         .unwrap_or_default()
 }
 
+/// What Microsoft Defender says of it, if it was asked; `done` says what was done with the message.
+fn defender(row: &TraceRow, done: &str) -> String {
+    let Some(found) = found(row) else { return String::new() };
+    let mut text = format!("; Microsoft Defender: {done}");
+    let mut add = |before: &str, words: &[String]| {
+        let words: Vec<String> = words
+            .iter()
+            .filter(|word| !word.is_empty())
+            .map(|word| quote::quoted(word))
+            .collect();
+        if !words.is_empty() {
+            text.push_str(&format!("{before}{}", words.join(" and ")));
+        }
+    };
+    add(" by the policy ", std::slice::from_ref(&found.policy));
+    add(" as ", &found.threats);
+    add(", found by ", &found.methods);
+    add(", with the override ", std::slice::from_ref(&found.overridden));
+    if row.status != TraceStatus::Quarantined || !found.latest.eq_ignore_ascii_case("quarantine") {
+        add(", last seen in ", std::slice::from_ref(&found.latest));
+    }
+    text
+}
+
+fn found(row: &TraceRow) -> Option<&DefenderFinding> {
+    row.cause.as_ref()?.defender.as_deref()
+}
+
 fn taken_by(probe: &JudgedProbe) -> &str {
     probe.attempts.last().map_or("The next hop", quote::host)
 }
@@ -57,27 +85,39 @@ fn held(probe: &JudgedProbe, row: &TraceRow) -> Finding {
         ),
         None => format!("{} took it, but no folder has it", taken_by(probe)),
     };
-    let sentence = format!("{before}: {} shows it held in quarantine{}.", speaker(row), words(row));
-    Finding::new(
-        sentence,
-        format!(
+    let sentence = format!(
+        "{before}: {} shows it held in quarantine{}{}.",
+        speaker(row),
+        words(row),
+        defender(row, "held")
+    );
+    let step = match found(row).map(|found| &found.policy).filter(|policy| !policy.is_empty()) {
+        Some(policy) => format!(
+            "Search the quarantine (Microsoft Defender portal) for the Network Message ID {}: release it there if it is wanted, and fix what the \
+             policy {} found.",
+            row.id,
+            quote::quoted(policy)
+        ),
+        None => format!(
             "Search the quarantine (Microsoft Defender portal) for the Network Message ID {}: it names the policy that holds it; release it there \
              if it is wanted, and fix what that policy found.",
             row.id
         ),
-    )
+    };
+    Finding::new(sentence, step)
 }
 
 fn given_up(probe: &JudgedProbe, row: &TraceRow) -> Finding {
     let silence = if probe.dsn.is_none() { "; no notice of it came back" } else { "" };
     let sentence = format!(
-        "{} took it, then Exchange Online gave it up for {}, as {} shows{}{silence}.",
+        "{} took it, then Exchange Online gave it up for {}, as {} shows{}{}{silence}.",
         taken_by(probe),
         row.recipient,
         speaker(row),
-        words(row)
+        words(row),
+        defender(row, "given up")
     );
-    let step = row.cause.as_ref().map(|cause| {
+    let step = row.cause.as_ref().filter(|cause| !cause.text.is_empty()).map(|cause| {
         let refusal = Refusal {
             code: None,
             status: cause.status.as_deref(),
@@ -97,10 +137,11 @@ fn given_up(probe: &JudgedProbe, row: &TraceRow) -> Finding {
 fn filtered(probe: &JudgedProbe, row: &TraceRow) -> Finding {
     Finding::new(
         format!(
-            "{} took it, then Exchange Online refused it as spam, as {} shows{}.",
+            "{} took it, then Exchange Online refused it as spam, as {} shows{}{}.",
             taken_by(probe),
             speaker(row),
-            words(row)
+            words(row),
+            defender(row, "refused")
         ),
         in_the_trace(row, "which filter judged it") + " Fix what that filter found before you let this sender pass.",
     )

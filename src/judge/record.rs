@@ -83,7 +83,13 @@ impl Record {
                 if known.status == row.status && known.to_ip == row.to_ip {
                     // Told again with its cause, or by a process that took up the run: it was news then.
                     row.at = known.at;
-                    row.cause = row.cause.or_else(|| known.cause.take());
+                    let before = known.cause.take();
+                    match (&mut row.cause, before) {
+                        // A process that took up the run may find less than the one before it.
+                        (Some(cause), Some(before)) if cause.defender.is_none() => cause.defender = before.defender,
+                        (Some(_), _) => {}
+                        (cause, before) => *cause = before,
+                    }
                 }
                 *known = row;
             }

@@ -259,6 +259,7 @@ impl Graph {
                 body,
                 request_id,
                 tries,
+                date: None,
             }));
         }
         if !(300..600).contains(&status) {

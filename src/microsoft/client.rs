@@ -12,7 +12,7 @@ use super::{
     throttle::{TooLate, Turns},
     tokens::{Token, Tokens},
 };
-use crate::{clock::Clock, scrub::Scrubber};
+use crate::{clock::Clock, model::Time, scrub::Scrubber};
 use reqwest::{Url, header::HeaderValue};
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
@@ -44,6 +44,8 @@ pub struct Answer {
     pub request_id: Option<String>,
     /// How often it was asked for.
     pub tries: u32,
+    /// When the service answered, by its own clock, in whole seconds.
+    pub date: Option<Time>,
 }
 
 impl Answer {
@@ -87,6 +89,11 @@ impl Graph {
     /// The cloud it speaks to.
     pub fn cloud(&self) -> &Cloud {
         &self.0.cloud
+    }
+
+    /// Its clock.
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
     }
 
     /// Its tokens.
@@ -195,6 +202,10 @@ impl Graph {
             Ok(reply) if (200..300).contains(&reply.status) => Ok(Answer {
                 status: reply.status,
                 request_id: reply.header("request-id").map(super::words::word),
+                date: reply
+                    .header("date")
+                    .and_then(|date| chrono::DateTime::parse_from_rfc2822(date).ok())
+                    .map(|date| date.to_utc()),
                 body: reply.body,
                 tries,
             }),
@@ -266,10 +277,6 @@ impl Graph {
     pub(super) async fn another_token(&self, refused: &Token, until: Instant) -> Result<Option<Token>, Error> {
         let fresh = self.0.tokens.replace(Resource::Graph, refused, until).await?;
         Ok((!fresh.is(refused)).then_some(fresh))
-    }
-
-    pub(super) fn clock(&self) -> &Clock {
-        &self.0.clock
     }
 
     fn url(&self, request: &Request) -> Result<Url, Error> {

@@ -4,7 +4,7 @@
 //! cannot see: rights that Exchange itself granted to the app (RBAC for Applications) stand in no token, so a permission that seems to be missing
 //! may be there; and whether a right reaches a certain mailbox, which only trying tells.
 
-use crate::model::{MailboxAccess, Proof, RouteKind, Site};
+use crate::model::{MailboxAccess, Proof, RouteKind, Site, TraceExplainer};
 use std::collections::BTreeSet;
 
 /// What a site asks of an app.
@@ -20,6 +20,10 @@ pub enum Need {
     FindGroup,
     /// The message trace.
     Trace,
+    /// Advanced hunting, which explains the trace.
+    Hunt,
+    /// Defender's list of analysed messages, which explains the trace.
+    Analyzed,
     /// Deleting our own probes.
     Clean,
     /// Deleting them from the mailboxes of groups.
@@ -39,7 +43,7 @@ struct Row {
     in_exchange: Option<&'static str>,
 }
 
-const TABLE: [Row; 7] = [
+const TABLE: [Row; 9] = [
     Row {
         need: Need::Read,
         suffice: &["Mail.Read", "Mail.ReadWrite"],
@@ -86,6 +90,20 @@ const TABLE: [Row; 7] = [
         in_exchange: None,
     },
     Row {
+        need: Need::Hunt,
+        suffice: &["ThreatHunting.Read.All"],
+        role_id: None,
+        otherwise: "advanced hunting, which `explain` names, explains nothing, and verdicts stay as they are",
+        in_exchange: None,
+    },
+    Row {
+        need: Need::Analyzed,
+        suffice: &["SecurityAnalyzedMessage.Read.All"],
+        role_id: None,
+        otherwise: "Defender's list of analysed messages, which `explain` names, explains nothing, and verdicts stay as they are",
+        in_exchange: None,
+    },
+    Row {
         need: Need::Clean,
         suffice: &["Mail.ReadWrite"],
         role_id: Some("e2a3a72e-5f79-4c64-b1b1-878b674786c9"),
@@ -113,7 +131,7 @@ const INCLUDED: [(&str, &[&str]); 4] = [
 const OF_A_SIGN_IN: [&str; 5] = ["openid", "profile", "email", "offline_access", "User.Read"];
 
 /// What certain permissions let an app do that the site does not ask for, and how to go without. The first that fits counts; `*` fits anything.
-const BEYOND: [(&str, &str); 10] = [
+const BEYOND: [(&str, &str); 12] = [
     (
         "Mail.ReadWrite",
         "lets the app change and delete every message that it reaches, and a run only reads: take it away; for `mailflow clean`, give it to a \
@@ -134,6 +152,14 @@ const BEYOND: [(&str, &str); 10] = [
     (
         "ExchangeMessageTrace.*",
         "lets the app see who writes to whom, and the site does not use the message trace: take it away",
+    ),
+    (
+        "ThreatHunting.*",
+        "lets the app query what Defender collects of the whole tenant, and the site does not hunt: take it away",
+    ),
+    (
+        "SecurityAnalyzedMessage.*",
+        "lets the app see what Defender found in everybody's mail, and the site does not ask for that: take it away",
     ),
     ("Directory.ReadWrite.*", RULES_THE_TENANT),
     ("RoleManagement.ReadWrite.*", RULES_THE_TENANT),
@@ -160,7 +186,12 @@ pub fn needs(site: &Site, tenant: &str) -> BTreeSet<Need> {
         MailboxAccess::Group(access) => (access.tenant == tenant && access.group.contains('@')).then_some(Need::FindGroup),
         MailboxAccess::Graph(_) | MailboxAccess::Trace(_) | MailboxAccess::Imap(_) => None,
     });
-    let trace = site.tenant(tenant).and_then(|tenant| tenant.trace).map(|_| Need::Trace);
+    let reading = site.tenant(tenant).and_then(|tenant| tenant.trace);
+    let explain = reading.and_then(|reading| reading.explain).map(|explain| match explain {
+        TraceExplainer::Hunting => Need::Hunt,
+        TraceExplainer::AnalyzedEmails => Need::Analyzed,
+    });
+    let trace = reading.map(|_| Need::Trace).into_iter().chain(explain);
     let routes = site.routes.iter().filter_map(|route| match &route.kind {
         RouteKind::Graph(access) => (access.tenant == tenant).then_some(Need::Send),
         RouteKind::Smtp(_) | RouteKind::Mx(_) => None,
@@ -326,6 +357,10 @@ mod tests {
             (&[Need::Clean], &["Mail.ReadWrite"]),
             (&[Need::Clean], &["Mail.ReadWrite", "Mail.Read"]),
             (&[Need::Read], &["Mail.Read", "Mail.ReadBasic.All"]),
+            (
+                &[Need::Hunt, Need::Analyzed],
+                &["ThreatHunting.Read.All", "SecurityAnalyzedMessage.Read.All"],
+            ),
             (
                 &[Need::Group, Need::Trace],
                 &["Group-Conversation.Read.All", "ExchangeMessageTrace.Read.All"],

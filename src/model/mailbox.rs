@@ -1,9 +1,9 @@
 //! Mailboxes: where mailflow can look, and what the places in them mean.
 
-use super::{Endpoint, GraphAccess, GroupAccess, Place, SecretSource};
+use super::{Endpoint, GraphAccess, GroupAccess, Place, SecretSource, TraceReading};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fmt, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 /// The name of a mailbox: its key under `mailboxes:`, or the user of one written in place.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -64,8 +64,8 @@ pub enum MailboxAccess {
 pub struct TraceAccess {
     /// The tenant's name.
     pub tenant: String,
-    /// How long after an event it certainly shows.
-    pub delay: Duration,
+    /// How it is read.
+    pub reading: TraceReading,
 }
 
 impl TraceAccess {

@@ -36,5 +36,7 @@ pub use site::{Place, Sender, Site};
 pub use tag::{KEY_LENGTH, ProbeId, RunId, TAG_LENGTH, Tag, TagKey};
 pub use tenant::{GraphAccess, GroupAccess, Proof, Tenant, TenantCloud};
 pub use time::Time;
-pub use trace::{SHORTEST_TRACE_DELAY, TraceCause, TraceRow, TraceStatus, USUAL_TRACE_DELAY};
+pub use trace::{
+    DefenderFinding, SHORTEST_TRACE_DELAY, TraceCause, TraceExplainer, TraceReading, TraceRow, TraceStatus, USUAL_TRACE_DELAY,
+};
 pub use verdict::{Flag, Outcome, Verdict};

@@ -1,7 +1,7 @@
 //! Microsoft 365 tenants: which directory, which app, which cloud, and how the app proves that it is itself.
 
-use super::{Place, SecretSource};
-use std::{path::PathBuf, time::Duration};
+use super::{Place, SecretSource, TraceReading};
+use std::path::PathBuf;
 
 /// A tenant of the site.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,8 +16,8 @@ pub struct Tenant {
     pub cloud: TenantCloud,
     /// How the app signs in.
     pub proof: Proof,
-    /// How long after an event its message trace certainly shows it; `None`: the trace is not read.
-    pub trace: Option<Duration>,
+    /// How its message trace is read; `None`: it is not.
+    pub trace: Option<TraceReading>,
     /// The entry whose app deletes our probes, where that is another one.
     pub clean_with: Option<String>,
     /// Where the site describes it.

@@ -1,13 +1,33 @@
 //! Rows of a provider's message trace: what it says became of a message on its way to one recipient.
 
 use super::{MailboxName, Time, time};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{fmt, time::Duration};
 
 /// The least delay of Microsoft's trace that a site may count on: "between 5 and 10 minutes for the message to appear" (message trace FAQ).
 pub const SHORTEST_TRACE_DELAY: std::time::Duration = std::time::Duration::from_mins(10);
 /// The delay that is counted on where the site names none: the status lags behind the message once more.
 pub const USUAL_TRACE_DELAY: std::time::Duration = std::time::Duration::from_mins(15);
+
+/// How a tenant's trace is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TraceReading {
+    /// How long after an event it certainly shows.
+    pub delay: Duration,
+    /// What else is asked why a message was held, refused or given up.
+    pub explain: Option<TraceExplainer>,
+}
+
+/// What of Microsoft Defender explains a row of the trace. Both take a licence that not every tenant has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TraceExplainer {
+    /// Advanced hunting (`EmailEvents`): one query for all messages.
+    Hunting,
+    /// The list of analysed messages: one request for each message.
+    AnalyzedEmails,
+}
 
 /// One row, with the cause where its details name one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -117,8 +137,8 @@ impl fmt::Display for TraceStatus {
     }
 }
 
-/// Why a message was not delivered, as the details of its row tell.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// Why a message was not delivered, as the details of its row tell; empty where only Defender tells.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TraceCause {
     /// The event, such as `Fail`, `Spam` or `Transport rule`.
     pub event: String,
@@ -126,4 +146,25 @@ pub struct TraceCause {
     pub text: String,
     /// The enhanced status code (RFC 3463) in them.
     pub status: Option<String>,
+    /// What Microsoft Defender says of it, where the site asks that too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub defender: Option<Box<DefenderFinding>>,
+}
+
+/// What Microsoft Defender says of a message, in its own words; each of them bounded, and empty where it says nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DefenderFinding {
+    /// The policy that acted.
+    pub policy: String,
+    /// What that policy did.
+    pub action: String,
+    /// What the message was taken for, such as `Phish`.
+    pub threats: Vec<String>,
+    /// By what that was found, such as `Advanced filter`.
+    pub methods: Vec<String>,
+    /// What a setting of the organisation or of the user made of it.
+    pub overridden: String,
+    /// Where it lay when Defender was asked: after a purge or a release somewhere else than at first.
+    pub latest: String,
 }

@@ -7,7 +7,7 @@
 )]
 
 use crate::explain::{alternatives, interval};
-use crate::model::{Attempt, Dsn, DsnAction, Flag, JudgedProbe, Member, SightingRecord, Time, Tls, TraceRow};
+use crate::model::{Attempt, DefenderFinding, Dsn, DsnAction, Flag, JudgedProbe, Member, SightingRecord, Time, Tls, TraceRow};
 
 /// How many attempts, sightings and members are shown one by one.
 const SHOWN: usize = 8;
@@ -183,9 +183,33 @@ fn trace_line(row: &TraceRow, day: Option<Time>) -> String {
     }
     text.push_str(&format!(" ({}, {})", row.place, row.id));
     if let Some(cause) = &row.cause {
-        text.push_str(&format!("; {}: {}", cause.event, cause.text));
+        if !cause.event.is_empty() || !cause.text.is_empty() {
+            text.push_str(&format!("; {}: {}", cause.event, cause.text));
+        }
+        if let Some(found) = &cause.defender {
+            text.push_str(&defender(found));
+        }
     }
     text
+}
+
+/// What Defender says of a row, with its own words for what they are.
+fn defender(found: &DefenderFinding) -> String {
+    let said = [
+        ("policy", found.policy.clone()),
+        ("action", found.action.clone()),
+        ("threat", found.threats.join(", ")),
+        ("found by", found.methods.join(", ")),
+        ("override", found.overridden.clone()),
+        ("latest place", found.latest.clone()),
+    ];
+    let said = said.iter().filter(|(_, words)| !words.is_empty());
+    let said: Vec<String> = said.map(|(what, words)| format!("{what} {words}")).collect();
+    if said.is_empty() {
+        String::new()
+    } else {
+        format!("; Defender: {}", said.join("; "))
+    }
 }
 
 /// One member of a group, in a line.

@@ -149,7 +149,14 @@ fn replaced(value: &str, word: &str) -> String {
 fn names(json: &Value) -> BTreeSet<String> {
     match json {
         Value::Array(list) => list.iter().flat_map(names).collect(),
-        Value::Object(all) => all.keys().cloned().chain(all.values().flat_map(names)).collect(),
+        // The columns of a hunting query's results are described as any names.
+        Value::Object(all) => {
+            let inner = all
+                .iter()
+                .filter(|(name, _)| *name != "results")
+                .flat_map(|(_, value)| names(value));
+            all.keys().cloned().chain(inner).collect()
+        }
         _ => BTreeSet::new(),
     }
 }

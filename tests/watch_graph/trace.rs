@@ -2,7 +2,7 @@
 
 use super::world::World;
 use mailflow::{
-    model::{MailboxName, TraceAccess, TraceStatus, What},
+    model::{MailboxName, TraceAccess, TraceReading, TraceStatus, What},
     watch::{Watcher, trace::TraceWatcher},
 };
 use std::{collections::HashMap, time::Duration};
@@ -14,7 +14,10 @@ async fn world(recipients: &[&str]) -> World {
     let mut world = World::new(recipients).await;
     let access = TraceAccess {
         tenant: "contoso".to_owned(),
-        delay: Duration::from_secs(4),
+        reading: TraceReading {
+            delay: Duration::from_secs(4),
+            explain: None,
+        },
     };
     assert_eq!(access.place().as_str(), PLACE);
     let places: Vec<MailboxName> = vec![access.place()];

@@ -35,6 +35,8 @@ pub struct Config {
     pub poll_interval: u32,
     /// Whether there is a message trace.
     pub trace: Trace,
+    /// Whether the tenant has a licence of Defender for Office 365, without which hunting and the list of analysed messages are refused.
+    pub defender: bool,
     /// How long after its arrival a message shows in the trace.
     pub trace_delay: TimeDelta,
     /// How long it then shows `gettingStatus`.
@@ -73,6 +75,7 @@ impl Config {
             signs_in_after: None,
             poll_interval: 5,
             trace: Trace::Ready,
+            defender: true,
             trace_delay: TimeDelta::seconds(3),
             status_lag: TimeDelta::seconds(1),
             zap_after: TimeDelta::seconds(2),
@@ -127,7 +130,7 @@ impl App {
 }
 
 /// Every application permission that some call of the tenant asks for.
-pub const ALL_ROLES: [&str; 10] = [
+pub const ALL_ROLES: [&str; 12] = [
     "Mail.ReadBasic.All",
     "Mail.Read",
     "Mail.ReadWrite",
@@ -137,6 +140,8 @@ pub const ALL_ROLES: [&str; 10] = [
     "GroupMember.Read.All",
     "Group-Conversation.Read.All",
     "ExchangeMessageTrace.Read.All",
+    "ThreatHunting.Read.All",
+    "SecurityAnalyzedMessage.Read.All",
     "Application.Read.All",
 ];
 
@@ -185,6 +190,8 @@ pub struct Limits {
     pub upload_octets: usize,
     /// Requests to the message trace in five minutes, all apps together.
     pub trace_requests: usize,
+    /// Hunting queries in a minute, all apps together.
+    pub hunting_queries: usize,
     /// Requests of an app in ten seconds.
     pub app_requests: usize,
     /// Resource units that an app may use in the directory in ten seconds.
@@ -201,6 +208,7 @@ impl Default for Limits {
             mailbox_concurrency: 4,
             upload_octets: 150 << 20,
             trace_requests: 100,
+            hunting_queries: 45,
             app_requests: 130_000,
             directory_units: 3_500,
             retry_after: 1,

@@ -26,6 +26,8 @@ pub enum Target {
     },
     /// The message trace.
     Trace,
+    /// Advanced hunting.
+    Hunting,
     /// The directory, at a cost in resource units.
     Directory(usize),
     /// Nobody in particular.
@@ -52,6 +54,7 @@ pub struct Throttle {
     apps: HashMap<String, VecDeque<DateTime<Utc>>>,
     directory: HashMap<String, VecDeque<(DateTime<Utc>, usize)>>,
     trace: VecDeque<DateTime<Utc>>,
+    hunting: VecDeque<DateTime<Utc>>,
     second: VecDeque<DateTime<Utc>>,
     in_flight: usize,
 }
@@ -75,6 +78,7 @@ impl Throttle {
             apps: HashMap::new(),
             directory: HashMap::new(),
             trace: VecDeque::new(),
+            hunting: VecDeque::new(),
             second: VecDeque::new(),
             in_flight: 0,
         }
@@ -109,6 +113,7 @@ impl Throttle {
             match target {
                 Target::Mailbox { address, stormy } => self.mailbox(app, address, *stormy, octets, now),
                 Target::Trace => self.trace(now),
+                Target::Hunting => self.hunting(now),
                 Target::Directory(units) => self.directory(app, *units, now),
                 Target::Nobody => Ok(()),
             }
@@ -194,6 +199,14 @@ impl Throttle {
             // Only what was answered counts against the next.
             self.trace.pop_back();
             return Err(("TooManyRequests", "Your recent queries have surpassed the permitted limit", true));
+        }
+        Ok(())
+    }
+
+    fn hunting(&mut self, now: DateTime<Utc>) -> Checked {
+        if count(&mut self.hunting, TimeDelta::minutes(1), now) > self.limits.hunting_queries {
+            self.hunting.pop_back();
+            return Err(("TooManyRequests", "You have exceeded the number of queries per minute", true));
         }
         Ok(())
     }

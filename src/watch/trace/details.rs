@@ -38,6 +38,7 @@ pub(super) fn cause(status: &TraceStatus, details: &[Detail]) -> Option<TraceCau
         event: short(&event, 60),
         status: enhanced_status(&text),
         text: short(text.trim(), LONGEST),
+        defender: None,
     })
 }
 

@@ -28,6 +28,16 @@ impl Trouble {
     }
 }
 
+impl Trouble {
+    pub(super) fn too_many_rows() -> Self {
+        Self {
+            sentence: "the message trace shows more rows of this run's probes than a run can have: it is not believed".to_owned(),
+            standing: true,
+            wait: Duration::ZERO,
+        }
+    }
+}
+
 fn of_refusal(kind: Kind) -> (String, bool) {
     match kind {
         Kind::TraceNotProvisioned => (

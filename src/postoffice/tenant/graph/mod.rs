@@ -3,6 +3,7 @@
 //! A request passes here: its token, its route, the limits, the permissions, and then what it asks for. Cannot see HTTP.
 
 mod batch;
+mod defender;
 mod delta;
 mod directory;
 mod folders;
@@ -85,6 +86,7 @@ fn begin(world: &Arc<World>, grant: &Grant, call: Call) -> Result<Begun, Answer>
             stormy: resident.meaning.kind == Kind::Stormy,
         },
         (Area::Trace, _) => Target::Trace,
+        (Area::Hunting, _) => Target::Hunting,
         (Area::Directory(units), _) => Target::Directory(*units),
         _ => Target::Nobody,
     };
@@ -125,6 +127,7 @@ impl Begun {
             Area::Mailbox | Area::Group if !has(op.needs()) => Err(Answer::access_denied()),
             _ if !has(op.needs()) => Err(Answer::privileges()),
             Area::Trace if self.world.config.trace == Trace::NotProvisioned => Err(trace::not_provisioned()),
+            Area::Hunting | Area::Defender if !self.world.config.defender => Err(defender::not_licensed()),
             Area::Mailbox => self.mailbox().map(|_| ()),
             _ => Ok(()),
         }
@@ -189,6 +192,8 @@ impl Begun {
             Op::Posts { thread } => self.posts(thread),
             Op::Traces => self.traces(),
             Op::TraceDetails { id, recipient } => self.trace_details(id, recipient),
+            Op::Hunt => self.hunt(),
+            Op::AnalyzedEmails => self.analyzed_emails(),
             Op::ServicePrincipals => self.service_principals(),
             Op::Organization => Ok(self.organization()),
         }

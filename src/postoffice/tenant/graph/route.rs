@@ -108,6 +108,10 @@ pub enum Op {
         /// The recipient.
         recipient: String,
     },
+    /// A query of advanced hunting.
+    Hunt,
+    /// Defender's list of analysed messages.
+    AnalyzedEmails,
     /// Service principals.
     ServicePrincipals,
     /// The tenant.
@@ -123,6 +127,10 @@ pub enum Area {
     Group,
     /// The message trace.
     Trace,
+    /// Advanced hunting.
+    Hunting,
+    /// The rest of Defender.
+    Defender,
     /// The directory, at a cost in resource units.
     Directory(usize),
 }
@@ -155,6 +163,8 @@ impl Op {
             Self::Threads | Self::Thread { .. } | Self::Posts { .. } => THREADS,
             Self::DeleteThread { .. } => &["Group-Conversation.ReadWrite.All"],
             Self::Traces | Self::TraceDetails { .. } => &["ExchangeMessageTrace.Read.All"],
+            Self::Hunt => &["ThreatHunting.Read.All"],
+            Self::AnalyzedEmails => &["SecurityAnalyzedMessage.Read.All"],
             Self::ServicePrincipals => &["Application.Read.All", "Directory.Read.All"],
             Self::Organization => ORGANIZATION,
             _ => READ_BASIC,
@@ -165,6 +175,8 @@ impl Op {
     pub fn area(&self) -> Area {
         match self {
             Self::Traces | Self::TraceDetails { .. } => Area::Trace,
+            Self::Hunt => Area::Hunting,
+            Self::AnalyzedEmails => Area::Defender,
             Self::Users => Area::Directory(2),
             Self::Members => Area::Directory(3),
             Self::User | Self::Groups | Self::Group | Self::ServicePrincipals | Self::Organization => Area::Directory(1),
@@ -194,6 +206,8 @@ impl Route {
             ["groups"] => (None, (method == "GET").then_some(Op::Groups)),
             ["groups", whom, rest @ ..] => (Some(*whom), of_group(method, rest)),
             ["admin", "exchange", "tracing", "messageTraces", rest @ ..] => (None, of_trace(method, rest)),
+            ["security", "runHuntingQuery"] => (None, (method == "POST").then_some(Op::Hunt)),
+            ["security", "collaboration", "analyzedEmails"] => (None, (method == "GET").then_some(Op::AnalyzedEmails)),
             ["servicePrincipals"] => (None, (method == "GET").then_some(Op::ServicePrincipals)),
             ["organization"] => (None, (method == "GET").then_some(Op::Organization)),
             _ => (None, None),
