@@ -1,7 +1,7 @@
 //! What else is noteworthy beside the verdict: unmet requirements and flags, one short sentence each.
 
 use super::{Finding, arrival, interval, listed, quote, span};
-use crate::model::{AlterationKind, Attempt, DsnAction, Flag, JudgedProbe, MailboxName, RequirementResult, Verdict};
+use crate::model::{AlterationKind, Attempt, Basis, DsnAction, Flag, JudgedProbe, MailboxName, RequirementResult, Verdict};
 
 /// Every note, the gravest first.
 pub fn of(probe: &JudgedProbe) -> Vec<Finding> {
@@ -62,6 +62,9 @@ fn unmet(probe: &JudgedProbe, requirement: &RequirementResult) -> Finding {
 fn note(probe: &JudgedProbe, flag: Flag) -> Option<Finding> {
     Some(match flag {
         Flag::Late => late(probe),
+        Flag::LateUnproven if probe.basis == Some(Basis::Trace) => {
+            Finding::without_step("Whether it came in time cannot be told: the message trace shows a delivery only minutes later.")
+        }
         Flag::LateUnproven => Finding::new(
             "Whether it came in time cannot be told: it came between two looks, and the deadline lies between them too.",
             "Run it again; if this recurs, the server allows too few looks for so short a `within`.",
