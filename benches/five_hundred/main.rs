@@ -1,8 +1,8 @@
 //! The benchmark: a run over many mailboxes on one Dovecot, and the rate of sending beside that of Postfix's `smtp-source`.
 //!
 //! ```text
-//! cargo bench                                    500 mailboxes in both ways of watching, a burst, then the rate of sending
-//! cargo bench -- --mailboxes 2000 --part shared  only the run with one login for all, over more mailboxes
+//! cargo bench --bench five_hundred               500 mailboxes in both ways of watching, a burst, then the rate of sending
+//! cargo bench --bench five_hundred -- --mailboxes 2000 --part shared   only the run with one login for all, over more mailboxes
 //! ```
 //!
 //! It prints figures, says which of the aims are met, and fails only for a wrong measurement: when a reported interval does not hold the true
