@@ -9,8 +9,8 @@ use mail_parser::MessageParser;
 use mailflow::{
     evidence::{Finding, Post, Recognizer, Spot},
     model::{
-        AlterationKind, MailboxName, MessageKind, Place, Plan, Probe, ProbeId, QuarantinePolicy, Recipient, RunId, RunInfo, Sender,
-        Survived, TagKey, Time,
+        AlterationKind, Evidence, MailboxName, MessageKind, Place, Plan, Probe, ProbeId, QuarantinePolicy, Recipient, RunId, RunInfo,
+        Sender, Survived, TagKey, Time,
     },
     scrub::Scrubber,
 };
@@ -81,6 +81,7 @@ fn plan() -> Plan {
     };
     Plan {
         spacing: std::time::Duration::ZERO,
+        paths: vec![],
         traces: std::collections::BTreeMap::new(),
         addresses: std::collections::BTreeMap::new(),
         run: RunInfo {
@@ -198,9 +199,13 @@ fn shown(findings: &[Finding], tag: &str) -> Value {
     let shown: Vec<Value> = findings
         .iter()
         .map(|finding| match finding {
-            Finding::Copy { probe, survived, alterations, authentication, header } => {
-                assert!(!header.is_empty() && header.len() <= 64 * 1024);
-                json!({ "copy": { "probe": name(probe), "survived": survived, "alterations": alterations, "authentication": authentication } })
+            Finding::Copy { probe, evidence } => {
+                assert!(!evidence.header.is_empty() && evidence.header.len() <= 64 * 1024);
+                let mut fields = serde_json::to_value(evidence).expect("what a copy tells");
+                let object = fields.as_object_mut().expect("an object");
+                object.shift_remove("header");
+                object.shift_insert(0, "probe".to_owned(), name(probe).into());
+                json!({ "copy": fields })
             }
             Finding::Dsn { probe, dsn } => {
                 let mut fields = serde_json::to_value(dsn).expect("a notification");
@@ -401,7 +406,8 @@ fn survive(recognizer: &Recognizer, message: &[u8]) {
     let _ = recognizer.own_probe(message);
     for finding in recognizer.read(message, &MailboxName::from("returns"), at()) {
         match finding {
-            Finding::Copy { alterations, header, .. } => {
+            Finding::Copy { evidence, .. } => {
+                let Evidence { alterations, header, .. } = *evidence;
                 assert!(header.len() <= 64 * 1024);
                 assert!(
                     alterations
@@ -497,11 +503,11 @@ fn a_message_of_25_megabytes_is_read() {
         .into_bytes();
     assert!(message.len() > 25_000_000);
     let findings = recognizer.read(&message, &MailboxName::from("billing"), at());
-    let [Finding::Copy { alterations, .. }] = &findings[..] else {
+    let [Finding::Copy { evidence, .. }] = &findings[..] else {
         panic!("one copy, not {}", findings.len())
     };
-    let [alteration] = &alterations[..] else {
-        panic!("one alteration, not {alterations:?}")
+    let [alteration] = &evidence.alterations[..] else {
+        panic!("one alteration, not {:?}", evidence.alterations)
     };
     assert!(alteration.arrived.contains("19380000 bytes"), "{alteration:?}");
 }
@@ -549,19 +555,11 @@ fn what_is_composed_arrives_unaltered() {
         let mut message = b"Return-Path: <bounces@sender.example>\r\nReceived: from a by b; Mon, 23 Nov 2026 10:00:01 +0000\r\n".to_vec();
         message.extend(mailflow::compose::compose(&plan, &probe));
         let findings = recognizer.read(&message, &MailboxName::from("billing"), at());
-        let [
-            Finding::Copy {
-                probe: found,
-                survived,
-                alterations,
-                ..
-            },
-        ] = &findings[..]
-        else {
+        let [Finding::Copy { probe: found, evidence }] = &findings[..] else {
             panic!("{kind}: {findings:?}")
         };
-        assert_eq!((*found, survived.len()), (probe.id, 4), "{kind}");
-        assert!(alterations.is_empty(), "{kind}: {alterations:?}");
+        assert_eq!((*found, evidence.survived.len()), (probe.id, 4), "{kind}");
+        assert!(evidence.alterations.is_empty(), "{kind}: {:?}", evidence.alterations);
         let body = message.windows(4).position(|four| four == b"\r\n\r\n").expect("a body");
         assert_eq!(recognizer.peek(&message[body..]), Some(probe.id), "{kind}");
     }

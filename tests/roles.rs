@@ -46,6 +46,7 @@ fn probe(recipient: &str, verdict: Verdict, outcome: Outcome) -> JudgedProbe {
         path: None,
         authentication: std::collections::BTreeMap::default(),
         filters: Vec::new(),
+        signatures: Vec::new(),
         alterations: Vec::new(),
         survived: Vec::new(),
         requirements: Vec::new(),

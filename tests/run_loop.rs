@@ -83,7 +83,6 @@ impl mailflow::send::Sender for Post {
                 folder: folder.into(),
                 key: format!("1:{}", parcel.probe),
             };
-            let (survived, alterations, authentication, header) = <(Vec<_>, Vec<_>, Authentication, String)>::default();
             self.world.arrivals.lock().unwrap().push((
                 parcel.probe,
                 Copy {
@@ -92,11 +91,7 @@ impl mailflow::send::Sender for Post {
                     after: at,
                     at,
                     internal_date: None,
-                    survived,
-                    alterations,
-                    unseen: Vec::new(),
-                    authentication,
-                    header,
+                    evidence: Evidence::default(),
                 },
             ));
         };
@@ -310,6 +305,7 @@ fn planned(locals: &[&str]) -> Arc<Plan> {
             subaddress: None,
         }],
         domains: BTreeMap::new(),
+        paths: Vec::new(),
         tenants: vec![],
         routes: vec![Route {
             name: "mx".into(),

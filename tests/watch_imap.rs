@@ -88,7 +88,10 @@ async fn every_copy_is_seen_where_it_lies_and_when_it_came() {
             truth.at,
             copy.after
         );
-        assert!(copy.internal_date.is_some() && copy.header.contains("Message-ID"), "{copy:?}");
+        assert!(
+            copy.internal_date.is_some() && copy.evidence.header.contains("Message-ID"),
+            "{copy:?}"
+        );
     }
 
     // The store moves it after some seconds.

@@ -57,6 +57,7 @@ fn plan(role: &str) -> Plan {
         .collect();
     Plan {
         addresses: std::collections::BTreeMap::new(),
+        paths: vec![],
         run: RunInfo {
             id,
             scenario: "gateway migration".to_owned(),

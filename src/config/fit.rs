@@ -9,13 +9,15 @@ use super::{
     scenario::{FilterShape, ScenarioShape},
     source::Span,
 };
-use crate::model::Recipient;
+use crate::model::{Recipient, Requirement};
 use std::collections::BTreeSet;
 
 /// What a scenario may refer to.
 pub(super) struct Offer<'a> {
     /// The names of the routes.
     pub(super) routes: Vec<&'a str>,
+    /// The names of the paths.
+    pub(super) paths: Vec<&'a str>,
     /// Whether one of them is the default.
     pub(super) has_default: bool,
     /// The recipients.
@@ -28,8 +30,11 @@ pub(super) fn check(context: &mut Context<'_>, scenario: &ScenarioShape, root: &
         .cases
         .iter()
         .flat_map(|cases| cases.iter())
-        .map(|case| (&case.routes, &case.recipients));
-    for (routes, recipients) in std::iter::once((&scenario.routes, &scenario.recipients)).chain(rounds) {
+        .map(|case| (&case.routes, &case.recipients, &case.require));
+    for (routes, recipients, require) in std::iter::once((&scenario.routes, &scenario.recipients, &scenario.require)).chain(rounds) {
+        for requirement in require.iter().flat_map(|require| require.iter()) {
+            check_path(context, requirement, &offer.paths);
+        }
         if let Some(routes) = routes {
             check_routes(context, routes, offer);
         }
@@ -46,6 +51,17 @@ pub(super) fn check(context: &mut Context<'_>, scenario: &ScenarioShape, root: &
             .mistakes
             .note(root.clone(), "the scenario names no route, and the site has no default one")
             .help(help);
+    }
+}
+
+fn check_path(context: &mut Context<'_>, requirement: &At<Requirement>, paths: &[&str]) {
+    if let Requirement::Path(name) = &requirement.value
+        && !paths.contains(&name.as_str())
+    {
+        let title = format!("the site has no path {}", quoted(name));
+        context
+            .mistakes
+            .dangling(requirement.span.clone(), title, name, paths.iter().copied());
     }
 }
 

@@ -20,6 +20,7 @@ mod mistakes;
 mod proofs;
 mod read;
 mod recipients;
+mod requirements;
 mod routes;
 mod scenario;
 mod schema;
@@ -73,6 +74,7 @@ pub fn read_scenario(path: &Path, text: &str) -> Result<Scenario, Diagnostics> {
                 routes: named.map(|routes| routes.names().collect()).unwrap_or_default(),
                 // A route with a mistake may have been the default.
                 has_default: named.is_none_or(|routes| routes.values().any(|(_, route)| route.default.is_some()) || routes.0.len() == 1),
+                paths: site.paths.iter().map(|path| path.name.as_str()).collect(),
                 recipients: &site.recipients,
             };
             fit::check(context, &shape, &root.caret(), &offer);
@@ -91,6 +93,7 @@ pub fn check_scenario_on_site(path: &Path, text: &str, site: &Site) -> Result<()
         let shape = ScenarioShape::read(root, context.mistakes)?;
         let offer = Offer {
             routes: site.routes.iter().map(|route| route.name.as_str()).collect(),
+            paths: site.paths.iter().map(|path| path.name.as_str()).collect(),
             has_default: site.routes.iter().any(|route| route.default),
             recipients: &site.recipients,
         };

@@ -194,7 +194,7 @@ fn check_deadline(context: &mut Context<'_>, within: Option<&At<Period>>, give_u
 }
 
 fn requirements(list: &[At<Requirement>]) -> Vec<Requirement> {
-    list.iter().map(|requirement| requirement.value).collect()
+    list.iter().map(|requirement| requirement.value.clone()).collect()
 }
 
 fn limits(shape: &LimitsShape) -> Limits {

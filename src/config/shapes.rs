@@ -22,6 +22,8 @@ mapping! {
         domains: Named<Named<String>>;
         /// The ways a probe enters the mail system, by name.
         routes: Named<RouteShape>, needs;
+        /// The paths that mail takes through gateways, by name: told by the hosts of its hops.
+        paths: Named<PathShape>;
         /// Microsoft 365 tenants, by name.
         tenants: Named<TenantShape>;
         /// What a recipient that says nothing itself gets.
@@ -50,6 +52,16 @@ mapping! {
         mailbox: MailboxRef;
         /// VERP: what separates the local part of the envelope sender from the tag, such as `+`. Bounces are named surely, but greylists begin anew each time.
         subaddress: String;
+    }
+}
+
+mapping! {
+    /// A path that mail takes, told by the hosts in its Received fields. Patterns know `*` and `?`, and no case.
+    PathShape, "a path" {
+        /// Some hop's host, by name or address, fits one of these.
+        via: OneOrMany<String>;
+        /// No hop's host fits any of these.
+        not_via: OneOrMany<String>;
     }
 }
 

@@ -4,14 +4,14 @@ use super::{
     context::Context,
     mailboxes::Mailboxes,
     mistakes::quoted,
-    read::{At, Named},
+    read::{At, Named, OneOrMany},
     recipients,
     routes::{self, Known},
     shapes::{SenderShape, SiteShape},
     tenants,
     traces::Traces,
 };
-use crate::model::{Mailbox, Recipient, Sender, Site, TAG_LENGTH};
+use crate::model::{Mailbox, PathRule, Recipient, Sender, Site, TAG_LENGTH};
 
 /// RFC 5321 section 4.5.3.1.1.
 const LOCAL_PART: usize = 64;
@@ -45,11 +45,32 @@ pub(super) fn build(context: &mut Context<'_>, shape: &SiteShape) -> Site {
         senders,
         domains,
         routes,
+        paths: paths(context, shape),
         tenants: built,
         mailboxes: list,
         recipients,
         tag_key: shape.tag_key.as_ref().map(|key| key.0.clone()),
     }
+}
+
+/// The paths, each with something to tell it by.
+fn paths(context: &mut Context<'_>, shape: &SiteShape) -> Vec<PathRule> {
+    let mut paths = Vec::new();
+    for (name, path) in shape.paths.iter().flat_map(|paths| paths.values()) {
+        if path.via.is_none() && path.not_via.is_none() {
+            context
+                .mistakes
+                .note(path.span.clone(), format!("nothing tells the path {} from others", quoted(name)))
+                .help("give it `via: PATTERN`, `not_via: PATTERN`, or both");
+        }
+        let patterns = |said: &Option<At<OneOrMany<String>>>| said.as_ref().map(|said| said.values()).unwrap_or_default();
+        paths.push(PathRule {
+            name: name.value.clone(),
+            via: patterns(&path.via),
+            not_via: patterns(&path.not_via),
+        });
+    }
+    paths
 }
 
 /// The senders' names, those of faulty ones included. A site with one `sender:` has one called `default`.

@@ -5,7 +5,7 @@ use super::{
     read::{At, Read, described, mapping, unexpected},
     tree::{Kind, Node},
 };
-use crate::model::{Expectation, MessageKind, Placement, Requirement, TraceExplainer, Verdict};
+use crate::model::{Expectation, MessageKind, Placement, TraceExplainer, Verdict};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, de::value::StrDeserializer};
 use std::{borrow::Cow, fmt};
@@ -58,7 +58,6 @@ macro_rules! words {
 
 words! {
     MessageKind: "a kind of message",
-    Requirement: "a requirement",
     Placement: "a placement",
     TlsWord: "a way of protecting the connection",
     AuthWord: "a way of signing in",

@@ -58,11 +58,8 @@ pub(super) fn compare_shown(original: &Entity, topic: Option<&str>, arrived: Opt
 /// The difference of the subjects, if there is one.
 fn subject(original: &Entity, arrived: &str) -> Option<Alteration> {
     let (sent, got) = (collapsed(&original.header.text("Subject")), collapsed(arrived));
-    (squeezed(&sent) != squeezed(&got)).then(|| Alteration {
-        kind: AlterationKind::Subject,
-        sent: shorten(&sent, LONGEST_SHOWN),
-        arrived: shorten(&got, LONGEST_SHOWN),
-    })
+    (squeezed(&sent) != squeezed(&got))
+        .then(|| Alteration::new(AlterationKind::Subject, shorten(&sent, LONGEST_SHOWN), shorten(&got, LONGEST_SHOWN)))
 }
 
 /// The words of a message, in its two versions, with a placeholder for each link.
@@ -126,21 +123,13 @@ fn body(sent: &Text, arrived: &Text) -> Option<Alteration> {
         .find(|(sent, arrived)| squeezed(sent) != squeezed(arrived));
     if let Some((sent, arrived)) = difference {
         let (sent, arrived) = differing(&collapsed(&sent), &collapsed(&arrived));
-        return Some(Alteration {
-            kind: AlterationKind::Body,
-            sent,
-            arrived,
-        });
+        return Some(Alteration::new(AlterationKind::Body, sent, arrived));
     }
     let missing = [("plain text", &sent.plain, &arrived.plain), ("HTML", &sent.html, &arrived.html)];
     missing
         .into_iter()
         .find(|(_, sent, arrived)| sent.is_some() && arrived.is_none() && !turned)
-        .map(|(version, ..)| Alteration {
-            kind: AlterationKind::Body,
-            sent: format!("the text as {version}"),
-            arrived: "removed".to_owned(),
-        })
+        .map(|(version, ..)| Alteration::new(AlterationKind::Body, format!("the text as {version}"), "removed".to_owned()))
 }
 
 /// The fields of ours that were changed or taken away.
@@ -152,11 +141,11 @@ fn fields(sent: &Header, arrived: &Header) -> Vec<Alteration> {
             let became = arrived
                 .get(name)
                 .map_or_else(|| format!("{name} removed"), |field| format!("{name}: {}", field.text()));
-            Alteration {
-                kind: AlterationKind::Headers,
-                sent: shorten(&format!("{name}: {}", sent.text(name)), LONGEST_SHOWN),
-                arrived: shorten(&became, LONGEST_SHOWN),
-            }
+            Alteration::new(
+                AlterationKind::Headers,
+                shorten(&format!("{name}: {}", sent.text(name)), LONGEST_SHOWN),
+                shorten(&became, LONGEST_SHOWN),
+            )
         })
         .collect()
 }

@@ -48,10 +48,12 @@ fn of(message: &Entity) -> Vec<Attachment> {
 /// The alteration of a message that had attachments and arrived without any; `None` if it had none.
 pub(super) fn removed(original: &Entity) -> Option<Alteration> {
     let sent = of(original);
-    (!sent.is_empty()).then(|| Alteration {
-        kind: AlterationKind::Attachments,
-        sent: super::shorten(&sent.iter().map(Attachment::shown).collect::<Vec<_>>().join(", "), LONGEST_SHOWN),
-        arrived: "removed".to_owned(),
+    (!sent.is_empty()).then(|| {
+        Alteration::new(
+            AlterationKind::Attachments,
+            super::shorten(&sent.iter().map(Attachment::shown).collect::<Vec<_>>().join(", "), LONGEST_SHOWN),
+            "removed".to_owned(),
+        )
     })
 }
 
@@ -84,9 +86,5 @@ pub(super) fn compare(original: &Entity, arrived: &Entity) -> Vec<Alteration> {
 }
 
 fn alteration(sent: String, arrived: String) -> Alteration {
-    Alteration {
-        kind: AlterationKind::Attachments,
-        sent,
-        arrived,
-    }
+    Alteration::new(AlterationKind::Attachments, sent, arrived)
 }

@@ -1,11 +1,11 @@
 //! Copies: which messages are the probe itself, where its tag survived in them, and what was changed.
 
 use super::{
-    Finding, Recognizer, Survived, alterations, authentication, looks,
+    Finding, Recognizer, alterations, authentication, looks,
     mime::{Entity, Header},
     shorten,
 };
-use crate::model::{Alteration, AlterationKind, ProbeId};
+use crate::model::{Alteration, AlterationKind, Evidence, ProbeId, Survived};
 
 /// The longest header that is kept with a copy, in octets.
 const LONGEST_KEPT: usize = 64 * 1024;
@@ -53,15 +53,18 @@ impl Recognizer {
 
     fn finding(&self, message: &Entity, probe: ProbeId) -> Finding {
         let original = (self.originals)(probe);
-        Finding::Copy {
-            probe,
+        let original = original.as_deref().map(Entity::parse);
+        let mut evidence = Evidence {
             survived: self.survived(message, probe),
             alterations: original
-                .map(|original| alterations::compare(&Entity::parse(&original), message))
+                .as_ref()
+                .map(|original| alterations::compare(original, message))
                 .unwrap_or_default(),
-            authentication: authentication::results(&message.header),
-            header: kept(&message.header),
-        }
+            ..Evidence::default()
+        };
+        tell_of_the_way(&mut evidence, &message.header);
+        let evidence = Box::new(evidence);
+        Finding::Copy { probe, evidence }
     }
 
     /// The places where the tag of `probe` still stands.
@@ -96,29 +99,27 @@ impl Recognizer {
 
 /// Marks a copy as found inside `outer`: what the receiving side says, and the header, are then those of `outer`.
 pub(super) fn wrap(finding: &mut Finding, outer: &Entity) {
-    let Finding::Copy {
-        alterations,
-        authentication,
-        header,
-        ..
-    } = finding
-    else {
-        return;
-    };
-    *authentication = authentication::results(&outer.header);
-    *header = kept(&outer.header);
+    let Finding::Copy { evidence, .. } = finding else { return };
+    tell_of_the_way(evidence, &outer.header);
+    let alterations = &mut evidence.alterations;
     if alterations.iter().all(|alteration| alteration.kind != AlterationKind::Wrapped) {
         let wrapper = format!(
             "inside a message from {}: {}",
             outer.header.text("From"),
             outer.header.text("Subject")
         );
-        alterations.push(Alteration {
-            kind: AlterationKind::Wrapped,
-            sent: "a message of its own".to_owned(),
-            arrived: shorten(&wrapper, LONGEST_SHOWN),
-        });
+        alterations.push(Alteration::new(
+            AlterationKind::Wrapped,
+            "a message of its own",
+            shorten(&wrapper, LONGEST_SHOWN),
+        ));
     }
+}
+
+/// Puts in what the header of the message that arrived tells of its way.
+fn tell_of_the_way(evidence: &mut Evidence, header: &Header) {
+    evidence.authentication = authentication::results(header);
+    evidence.header = kept(header);
 }
 
 fn kept(header: &Header) -> String {

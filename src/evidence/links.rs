@@ -114,11 +114,7 @@ pub(super) fn compare(sent: &[String], arrived: &[String]) -> Vec<Alteration> {
             .position(|stranger| essence(stranger).contains(&kept))
             .or(if strangers.is_empty() { None } else { Some(0) });
         let became = place.map_or_else(|| "removed".to_owned(), |place| shorten(strangers.remove(place), LONGEST_SHOWN));
-        altered.push(Alteration {
-            kind: AlterationKind::Links,
-            sent: shorten(link, LONGEST_SHOWN),
-            arrived: became,
-        });
+        altered.push(Alteration::new(AlterationKind::Links, shorten(link, LONGEST_SHOWN), became));
     }
     altered
 }

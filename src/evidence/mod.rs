@@ -27,7 +27,7 @@ mod tags;
 
 pub use codes::enhanced as enhanced_status;
 
-use crate::model::{Alteration, Authentication, Dsn, MailboxName, Plan, ProbeId, Survived, TagKey, Time};
+use crate::model::{Dsn, Evidence, MailboxName, Plan, ProbeId, TagKey, Time};
 use crate::scrub::Scrubber;
 use mime::{Entity, Header};
 use std::{collections::HashSet, sync::Arc};
@@ -75,14 +75,8 @@ pub enum Finding {
     Copy {
         /// The probe.
         probe: ProbeId,
-        /// Where the tag survived.
-        survived: Vec<Survived>,
-        /// What was changed on the way.
-        alterations: Vec<Alteration>,
-        /// What the receiving side says of SPF, DKIM, DMARC.
-        authentication: Authentication,
-        /// The header as it arrived, bounded; that of the outer message where the probe came wrapped.
-        header: String,
+        /// What it tells of its way; its header is that of the outer message where the probe came wrapped.
+        evidence: Box<Evidence>,
     },
     /// A notification about the probe: one for each recipient that it speaks of.
     Dsn {
@@ -192,21 +186,9 @@ impl Recognizer {
 
     fn take_secrets_from(&self, finding: &mut Finding) {
         match finding {
-            Finding::Copy {
-                header,
-                alterations,
-                authentication,
-                ..
-            } => {
-                *header = self.scrubber.scrub(header);
-                for words in alterations
-                    .iter_mut()
-                    .flat_map(|alteration| [&mut alteration.sent, &mut alteration.arrived])
-                {
+            Finding::Copy { evidence, .. } => {
+                for words in evidence.words_mut() {
                     *words = self.scrubber.scrub(words);
-                }
-                for result in authentication.values_mut() {
-                    *result = self.scrubber.scrub(result);
                 }
             }
             Finding::Dsn { dsn, .. } => {

@@ -409,6 +409,7 @@ mod tests {
             senders: vec![],
             mailboxes: vec![],
             addresses: std::collections::BTreeMap::default(),
+            paths: Vec::new(),
             probes: vec![],
             spacing: Duration::ZERO,
             traces: std::collections::BTreeMap::new(),

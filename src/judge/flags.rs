@@ -1,6 +1,6 @@
 //! Flags: what else is true of a probe, or of one member of a group, beside its verdict.
 
-use super::{Ledger, verdict::Measured};
+use super::{Ledger, record::Held, verdict::Measured};
 use crate::model::{Alteration, Flag, MailboxName, Member, QuarantinePolicy, Time, Verdict};
 use std::collections::BTreeSet;
 
@@ -30,6 +30,7 @@ impl Ledger {
                 measured.verdict != Verdict::Elsewhere && further && self.astray(index).next().is_some(),
             ),
             (Flag::SettleBlind, decided && self.is_settle_blind(index)),
+            (Flag::AllowListed, self.is_allow_listed(index)),
             (Flag::Internal, self.probe(index).internal),
             (Flag::NotSent, decided && record.never_left()),
         ];
@@ -60,6 +61,12 @@ impl Ledger {
             flags.push(Flag::QuarantineUnchecked);
         }
         flags
+    }
+
+    /// Whether a filter says of a copy that an allow-list let it through.
+    fn is_allow_listed(&self, index: usize) -> bool {
+        let filters = |held: &&Held| held.copy.evidence.filters.iter().any(|filter| filter.allow_listed.is_some());
+        self.arrived(index).iter().any(filters)
     }
 
     /// `late`, `late-unproven`, or neither.

@@ -10,11 +10,13 @@ mod ledger;
 mod notice;
 mod outcome;
 mod record;
+mod requirements;
 mod roles;
 mod stand;
 mod summary;
 mod trace;
 mod verdict;
+mod way;
 
 pub use ledger::Ledger;
 pub use roles::roles;

@@ -1,9 +1,9 @@
 //! From the ledger to the judged run: one entry for each probe, and counts. Explanations are put in by whoever shows it.
 
-use super::{Ledger, Stand, record::Held, roles, verdict::Measured};
+use super::{Ledger, Stand, record::Held, roles, verdict::Measured, way};
 use crate::model::{
-    Alteration, Dsn, DsnAction, Judged, JudgedProbe, MailboxName, Member, Outcome, REPORT_SCHEMA, Recipient, SightingRecord, Summary, Time,
-    Verdict, Waiver, time,
+    Alteration, Dsn, DsnAction, Evidence, Judged, JudgedProbe, MailboxName, Member, Outcome, REPORT_SCHEMA, Recipient, SightingRecord,
+    Summary, Time, Verdict, Waiver, time,
 };
 
 /// The run as it stands at `now`.
@@ -70,6 +70,7 @@ impl Ledger {
             .or(stray.map(|held| (held.copy.after, held.copy.at)));
         let flags = self.flags(index, &measured, &members, &alterations, arrival);
         let sent_at = self.left_at(index);
+        let evidence = shown.map(|held| held.copy.evidence.clone()).unwrap_or_default();
         let mut judged = JudgedProbe {
             id: probe.id,
             run: self.plan().run.id.clone(),
@@ -104,12 +105,15 @@ impl Ledger {
             dsn: loudest(&record.notifications).cloned(),
             trace: record.traced.clone(),
             members,
-            hops: Vec::new(),
-            path: None,
-            authentication: shown.map(|held| held.copy.authentication.clone()).unwrap_or_default(),
-            filters: Vec::new(),
+            hops: shown
+                .map(|held| way::records(&held.copy.evidence.hops, sent_at, held.copy.at))
+                .unwrap_or_default(),
+            path: shown.and_then(|held| self.path(&held.copy.evidence)),
+            authentication: evidence.authentication,
+            filters: evidence.filters,
+            signatures: evidence.signatures,
             alterations,
-            survived: shown.map(|held| held.copy.survived.clone()).unwrap_or_default(),
+            survived: evidence.survived,
             requirements,
             reason: measured.reason,
             explanation: String::new(),
@@ -117,6 +121,12 @@ impl Ledger {
         };
         judged.outcome = self.outcome(&judged, &probe.expected, recipient);
         judged
+    }
+
+    /// The one path that the hops fit.
+    fn path(&self, evidence: &Evidence) -> Option<String> {
+        let mut fitting = way::fitting(&evidence.hops, &self.plan().paths);
+        fitting.pop().filter(|_| fitting.is_empty())
     }
 
     /// A waiver in words, and whether it still held when the run started.
@@ -179,7 +189,7 @@ impl Ledger {
 /// What was changed in any of these copies, each change once.
 fn alterations(copies: &[&Held]) -> Vec<Alteration> {
     let mut all: Vec<Alteration> = Vec::new();
-    for alteration in copies.iter().flat_map(|held| &held.copy.alterations) {
+    for alteration in copies.iter().flat_map(|held| &held.copy.evidence.alterations) {
         if !all.contains(alteration) {
             all.push(alteration.clone());
         }

@@ -1,8 +1,7 @@
 //! Events: what senders and watchers say happened. The journal holds nothing else, and every verdict is read from them.
 
-use super::{FolderMark, MailboxName, Placement, ProbeId, Reply, Requirement, Time, TraceRow, time};
+use super::{Evidence, FolderMark, MailboxName, Placement, ProbeId, Reply, Time, TraceRow, time};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -167,18 +166,9 @@ pub struct Copy {
     pub at: Time,
     /// The server's own date of arrival (RFC 3501 section 2.3.3): another machine's clock, whole seconds.
     pub internal_date: Option<Time>,
-    /// Where the tag survived.
-    pub survived: Vec<Survived>,
-    /// What was changed on the way.
-    pub alterations: Vec<Alteration>,
-    /// What the mailbox does not show, so that nobody can say whether it was changed. With [`AlterationKind::Headers`] there is no header and no
-    /// word of the receiving side on SPF, DKIM and DMARC either.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub unseen: Vec<AlterationKind>,
-    /// What the receiving side says of SPF, DKIM, DMARC …
-    pub authentication: Authentication,
-    /// The header as it arrived, bounded.
-    pub header: String,
+    /// What it tells of its way.
+    #[serde(flatten)]
+    pub evidence: Evidence,
 }
 
 /// A place in a message in which a tag may stand.
@@ -206,6 +196,54 @@ pub struct Alteration {
     pub sent: String,
     /// As it arrived, shortened.
     pub arrived: String,
+    /// How it was changed, where that can be told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub how: Option<How>,
+    /// What was added: a tag in the subject, a banner in the text. Shortened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub added: Option<String>,
+    /// The service that rewrote a link, such as `Safe Links`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// Where a rewritten link leads in the end, as far as its wrapping shows it: `None` if it hides that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+}
+
+impl Alteration {
+    /// A change of which no more is known than its two sides.
+    pub fn new(kind: AlterationKind, sent: impl Into<String>, arrived: impl Into<String>) -> Self {
+        Self {
+            kind,
+            sent: sent.into(),
+            arrived: arrived.into(),
+            how: None,
+            added: None,
+            service: None,
+            target: None,
+        }
+    }
+
+    /// Whether a link leads elsewhere now than it did: not if its wrapping still shows our target.
+    pub fn leads_astray(&self) -> bool {
+        self.kind == AlterationKind::Links && self.target.as_deref() != Some(self.sent.as_str())
+    }
+}
+
+/// How something was changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum How {
+    /// Something stands before what was sent, which is itself unchanged.
+    AddedBefore,
+    /// Something stands after what was sent, which is itself unchanged.
+    AddedAfter,
+    /// Wrapped into another address.
+    Rewritten,
+    /// It is no longer there.
+    Removed,
+    /// Something else stands in its place.
+    Replaced,
 }
 
 /// What can be changed.
@@ -236,22 +274,6 @@ impl AlterationKind {
             Self::Attachments => "attachments",
             Self::Headers => "headers",
             Self::Wrapped => "wrapped",
-        }
-    }
-}
-
-/// `Authentication-Results` (RFC 8601) of the receiving side: method to result, such as `dmarc` to `pass`.
-pub type Authentication = BTreeMap<String, String>;
-
-/// The results that a requirement asks for, by method.
-impl Requirement {
-    /// The method of `Authentication-Results` that this requirement is about.
-    pub fn authentication_method(self) -> Option<&'static str> {
-        match self {
-            Self::SpfPass => Some("spf"),
-            Self::DkimPass => Some("dkim"),
-            Self::DmarcPass => Some("dmarc"),
-            _ => None,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! A judged run: what every report shows. Serialised, this is the JSON report, word for word.
 
 use super::{
-    Alteration, Attempt, Authentication, Dsn, Flag, MailboxName, Outcome, Place, Placement, ProbeId, RunId, RunInfo, Survived, Tag, Time,
-    TraceRow, Verdict, time,
+    Alteration, Attempt, Authentication, Dsn, Filter, Flag, HopRecord, MailboxName, Outcome, Place, Placement, ProbeId, RunId, RunInfo,
+    Signature, Survived, Tag, Time, TraceRow, Verdict, time,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -121,14 +121,17 @@ pub struct JudgedProbe {
     pub trace: Vec<TraceRow>,
     /// Each member of a group.
     pub members: Vec<Member>,
-    /// The hops of the Received chain (not read yet: empty).
-    pub hops: Vec<serde_json::Value>,
-    /// The path, as the site's `paths` name it (not read yet: null).
+    /// The hops of the best copy's Received chain, the first that took it first.
+    pub hops: Vec<HopRecord>,
+    /// The path, as the site's `paths` name it; null if the hops fit none, or several.
     pub path: Option<String>,
     /// What the receiving side says of SPF, DKIM, DMARC.
     pub authentication: Authentication,
-    /// What the filters said (not read yet: empty).
-    pub filters: Vec<serde_json::Value>,
+    /// What the filters on the way said, the first on the way first.
+    pub filters: Vec<Filter>,
+    /// The DKIM signatures of the best copy.
+    #[serde(default)]
+    pub signatures: Vec<Signature>,
     /// What was changed on the way.
     pub alterations: Vec<Alteration>,
     /// Where the tag survived in the best copy.

@@ -1,16 +1,21 @@
 //! The nouns of mailflow, on the ground floor: values only, with no I/O, no clock and no random source.
 
 mod event;
+mod evidence;
 mod expect;
+mod filter;
+mod hop;
 mod judged;
 mod mailbox;
 mod message;
+mod pattern;
 mod plan;
 mod recipient;
 mod reply;
 mod route;
 mod scenario;
 mod secret;
+mod signature;
 mod site;
 mod tag;
 mod tenant;
@@ -18,20 +23,25 @@ pub mod time;
 mod trace;
 mod verdict;
 
-pub use event::{Alteration, AlterationKind, Attempt, Authentication, Copy, CopyId, Dsn, DsnAction, Event, Survived, Tls, What};
+pub use event::{Alteration, AlterationKind, Attempt, Copy, CopyId, Dsn, DsnAction, Event, How, Survived, Tls, What};
+pub use evidence::{Authentication, Evidence};
 pub use expect::{Expectation, Requirement};
+pub use filter::{Filter, FilterName, FilterVerdict};
+pub use hop::{Encryption, Hop, HopRecord, PathRule};
 pub use judged::{
     Basis, Judged, JudgedProbe, Member, News, Phase, Progress, REPORT_SCHEMA, RequirementResult, RoleSummary, SightingRecord, Summary,
     Waiting,
 };
 pub use mailbox::{FolderMark, ImapAccess, Mailbox, MailboxAccess, MailboxName, Placement, SignIn, TraceAccess};
 pub use message::MessageKind;
-pub use plan::{Hop, Plan, Probe, QuarantinePolicy, RunInfo, Subset};
+pub use pattern::matches;
+pub use plan::{NextHop, Plan, Probe, QuarantinePolicy, RunInfo, Subset};
 pub use recipient::{Owner, Recipient, Waiver};
 pub use reply::Reply;
 pub use route::{Endpoint, MxRoute, Rate, Route, RouteKind, SmtpRoute, TlsMode};
 pub use scenario::{Case, Limits, RecipientFilter, Scenario};
 pub use secret::SecretSource;
+pub use signature::{FieldChange, LineChange, Signature, SignedPart};
 pub use site::{Place, Sender, Site};
 pub use tag::{KEY_LENGTH, ProbeId, RunId, TAG_LENGTH, Tag, TagKey};
 pub use tenant::{GraphAccess, GroupAccess, Proof, Tenant, TenantCloud};

@@ -1,6 +1,6 @@
 //! A plan: every probe of a run, with all that judging needs. It is the first thing that the journal holds.
 
-use super::{Expectation, MailboxName, MessageKind, Place, ProbeId, Recipient, Requirement, RunId, Sender, Tag, Time, time};
+use super::{Expectation, MailboxName, MessageKind, PathRule, Place, ProbeId, Recipient, Requirement, RunId, Sender, Tag, Time, time};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, time::Duration};
 
@@ -26,6 +26,9 @@ pub struct Plan {
     /// Those of the mailboxes that are not read, because only a message trace may speak for them, and the traces themselves; each with its delay.
     #[serde(default)]
     pub traces: BTreeMap<MailboxName, Duration>,
+    /// The ways that the site gives names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<PathRule>,
 }
 
 impl Plan {
@@ -66,7 +69,7 @@ pub struct RunInfo {
 }
 
 /// The next hop of a named route: the host, and the address (with a port, if need be) to connect to instead.
-pub type Hop = (String, Option<String>);
+pub type NextHop = (String, Option<String>);
 
 /// One probe: recipient x route x message, in a case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,7 +87,7 @@ pub struct Probe {
     /// The route, by name.
     pub route: String,
     /// The next hop of a named route, with `{domain.x}` filled in; `None`: by DNS.
-    pub hop: Option<Hop>,
+    pub hop: Option<NextHop>,
     /// The kind of message.
     pub message: MessageKind,
     /// The case; `None` for the scenario's own round.

@@ -1,6 +1,6 @@
 //! A site: one mail world, as its administrator describes it.
 
-use super::{Mailbox, MailboxName, Recipient, Route, SecretSource, Tenant};
+use super::{Mailbox, MailboxName, PathRule, Recipient, Route, SecretSource, Tenant};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fmt};
 
@@ -30,6 +30,8 @@ pub struct Site {
     pub domains: BTreeMap<String, BTreeMap<String, String>>,
     /// The ways in.
     pub routes: Vec<Route>,
+    /// The paths that mail takes through gateways.
+    pub paths: Vec<PathRule>,
     /// Microsoft 365 tenants.
     pub tenants: Vec<Tenant>,
     /// Every mailbox: those named under `mailboxes:`, those written in place, and those that the defaults give.

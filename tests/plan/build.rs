@@ -122,6 +122,7 @@ pub fn site(recipients: Vec<Recipient>) -> Site {
             sender("inside", "probe@contoso.example", "inside-returns"),
         ],
         domains: BTreeMap::new(),
+        paths: Vec::new(),
         tenants: vec![],
         routes: vec![smtp("internet", "smtp.sender.example", None)],
         mailboxes: vec![mailbox("returns", "probe@sender.example", None)],

@@ -3,9 +3,9 @@
 use super::form::{Given, Known, Line, OneOrMany};
 use chrono::{SubsecRound, TimeDelta};
 use mailflow::model::{
-    Alteration, AlterationKind, Attempt, Copy, CopyId, Dsn, DsnAction, Event, Expectation, KEY_LENGTH, MailboxName, MessageKind, Place,
-    Placement, Plan, Probe, ProbeId, QuarantinePolicy, Recipient, Reply, RunId, RunInfo, Sender, TagKey, Time, TraceRow, TraceStatus,
-    Waiver, What, time::milliseconds,
+    Alteration, AlterationKind, Attempt, Copy, CopyId, Dsn, DsnAction, Event, Evidence, Expectation, KEY_LENGTH, MailboxName, MessageKind,
+    Place, Placement, Plan, Probe, ProbeId, QuarantinePolicy, Recipient, Reply, RunId, RunInfo, Sender, TagKey, Time, TraceRow,
+    TraceStatus, Waiver, What, time::milliseconds,
 };
 use serde::de::DeserializeOwned;
 use std::time::Duration;
@@ -82,6 +82,7 @@ pub fn plan(given: &Given) -> Plan {
     };
     Plan {
         spacing: Duration::ZERO,
+        paths: Vec::new(),
         traces: given
             .traces
             .iter()
@@ -312,11 +313,7 @@ fn copy(line: &Line, place: &str, plan: &Plan) -> Copy {
         "Trash" => Placement::Deleted,
         _ => Placement::Folder,
     };
-    let altered = |kind: &AlterationKind| Alteration {
-        kind: *kind,
-        sent: "as sent".to_owned(),
-        arrived: "as arrived".to_owned(),
-    };
+    let altered = |kind: &AlterationKind| Alteration::new(*kind, "as sent", "as arrived");
     Copy {
         id: CopyId {
             mailbox,
@@ -327,10 +324,10 @@ fn copy(line: &Line, place: &str, plan: &Plan) -> Copy {
         after: at(line.after.unwrap_or(line.at - 0.1)),
         at: at(line.at),
         internal_date: None,
-        survived: Vec::new(),
-        alterations: line.altered.iter().map(altered).collect(),
-        unseen: Vec::new(),
-        authentication: line.says.clone(),
-        header: String::new(),
+        evidence: Evidence {
+            alterations: line.altered.iter().map(altered).collect(),
+            authentication: line.says.clone(),
+            ..Evidence::default()
+        },
     }
 }

@@ -68,12 +68,12 @@ async fn a_post_is_a_copy_within_honest_bounds_and_says_what_it_does_not_show() 
         "{copy:?} came between {before} and {after}"
     );
     assert!(
-        copy.internal_date.is_some() && copy.header.is_empty() && copy.authentication.is_empty(),
+        copy.internal_date.is_some() && copy.evidence.header.is_empty() && copy.evidence.authentication.is_empty(),
         "{copy:?}"
     );
-    assert_eq!(copy.survived, [Survived::Subject, Survived::Body]);
+    assert_eq!(copy.evidence.survived, [Survived::Subject, Survived::Body]);
     assert_eq!(
-        (copy.alterations.as_slice(), copy.unseen.as_slice()),
+        (copy.evidence.alterations.as_slice(), copy.evidence.unseen.as_slice()),
         (&[][..], &[AlterationKind::Headers][..])
     );
     world.desk.look(GROUP).await;
@@ -101,7 +101,7 @@ async fn posts_that_share_a_thread_are_copies_of_their_own() {
         "{copy:?} came between {before} and {after}"
     );
     assert_eq!(
-        copy.unseen,
+        copy.evidence.unseen,
         [AlterationKind::Headers, AlterationKind::Subject],
         "the topic is that of the first post"
     );
@@ -167,7 +167,7 @@ async fn a_probe_without_its_subject_is_found_where_the_site_allows_peeking() {
     world.deliver_as(0, &stripped);
     let copy = world.desk.seen(0, GROUP).await;
     assert_eq!(
-        (copy.survived, copy.unseen),
+        (copy.evidence.survived, copy.evidence.unseen),
         (vec![Survived::Body], vec![AlterationKind::Headers, AlterationKind::Subject])
     );
     let heard = world.desk.stop().await;

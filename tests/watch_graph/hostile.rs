@@ -160,7 +160,7 @@ async fn a_message_that_is_exchanged_makes_blind_and_one_that_cannot_be_written_
     world.becomes(UNREADABLE);
     let copy = world.desk.seen(0, &address("ok-1")).await;
     assert!(
-        copy.alterations.is_empty() && copy.header.starts_with("X-Mailflow-Probe: "),
+        copy.evidence.alterations.is_empty() && copy.evidence.header.starts_with("X-Mailflow-Probe: "),
         "{copy:?}"
     );
     let heard = world.desk.stop().await;

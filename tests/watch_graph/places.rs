@@ -62,7 +62,7 @@ async fn every_copy_is_seen_where_it_lies_and_within_honest_bounds() {
             );
         }
         assert!(
-            copy.internal_date.is_some() && copy.header.contains("Authentication-Results"),
+            copy.internal_date.is_some() && copy.evidence.header.contains("Authentication-Results"),
             "{copy:?}"
         );
     }

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     evidence::{PostCopy, Recognizer},
     microsoft::{Error, Graph, Kind},
-    model::{Copy, CopyId, FolderMark, GroupAccess, Mailbox, MailboxName, Placement, Time, What},
+    model::{Copy, CopyId, Evidence, FolderMark, GroupAccess, Mailbox, MailboxName, Placement, Time, What},
     watch::{Watcher, Watching},
 };
 use ask::{Ask, Post};
@@ -225,11 +225,12 @@ impl Eyes {
             after,
             at,
             internal_date: post.received(),
-            survived: copy.survived,
-            alterations: copy.alterations,
-            unseen: copy.unseen,
-            authentication: BTreeMap::new(),
-            header: String::new(),
+            evidence: Evidence {
+                survived: copy.survived,
+                alterations: copy.alterations,
+                unseen: copy.unseen,
+                ..Evidence::default()
+            },
         }
     }
 }

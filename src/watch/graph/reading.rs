@@ -13,7 +13,7 @@ use super::{
 use crate::{
     evidence::{Finding, Recognizer, Spot},
     microsoft::{Answer, Error, Kind, Malformed},
-    model::{AlterationKind, Copy, CopyId, Mailbox, Placement, ProbeId, Survived, Time, What},
+    model::{AlterationKind, Copy, CopyId, Evidence, Mailbox, Placement, ProbeId, Survived, Time, What},
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -196,13 +196,7 @@ impl Reader {
         let mut copies = Vec::new();
         for finding in findings {
             match finding {
-                Finding::Copy {
-                    probe,
-                    survived,
-                    alterations,
-                    authentication,
-                    header,
-                } => {
+                Finding::Copy { probe, evidence } => {
                     let copy = Copy {
                         id: CopyId {
                             mailbox: name.clone(),
@@ -213,11 +207,10 @@ impl Reader {
                         after: wanted.interval.after,
                         at: wanted.interval.at,
                         internal_date: wanted.received,
-                        survived,
-                        alterations,
-                        unseen: unseen.clone(),
-                        authentication,
-                        header,
+                        evidence: Evidence {
+                            unseen: unseen.clone(),
+                            ..*evidence
+                        },
                     };
                     copies.push((probe, copy));
                 }
@@ -279,9 +272,10 @@ fn is_of_the_message(error: &Error) -> bool {
 fn bare(probe: ProbeId, header: Option<&str>) -> Finding {
     Finding::Copy {
         probe,
-        survived: vec![Survived::Header],
-        alterations: Vec::new(),
-        authentication: BTreeMap::new(),
-        header: header.unwrap_or_default().trim_end().to_owned(),
+        evidence: Box::new(Evidence {
+            survived: vec![Survived::Header],
+            header: header.unwrap_or_default().trim_end().to_owned(),
+            ..Evidence::default()
+        }),
     }
 }

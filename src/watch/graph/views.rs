@@ -55,7 +55,13 @@ pub(super) fn covered(lying: &Lying, looks: &[Shown], rounds: &[Round], purged: 
             }
             View::All if !in_purged => return Some(false),
             View::Purged if in_purged => return Some(false),
-            View::Named if !in_purged && lying.copies.iter().any(|(_, copy)| copy.survived.contains(&Survived::Subject)) => {
+            View::Named
+                if !in_purged
+                    && lying
+                        .copies
+                        .iter()
+                        .any(|(_, copy)| copy.evidence.survived.contains(&Survived::Subject)) =>
+            {
                 return Some(false);
             }
             _ => {}

@@ -351,14 +351,7 @@ impl Reader {
             ));
         };
         for finding in self.recognizer.read(&message, &of.mailbox, at) {
-            let Finding::Copy {
-                probe,
-                survived,
-                alterations,
-                authentication,
-                header,
-            } = finding
-            else {
+            let Finding::Copy { probe, evidence } = finding else {
                 self.say(finding, of).await?;
                 continue;
             };
@@ -380,11 +373,7 @@ impl Reader {
                 after,
                 at,
                 internal_date: line.internal_date,
-                survived,
-                alterations,
-                unseen: Vec::new(),
-                authentication,
-                header,
+                evidence: *evidence,
             };
             folder.known.insert(line.uid, known);
             let copy = Box::new(copy);
