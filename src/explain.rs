@@ -6,6 +6,7 @@
 //! What it cannot see: the inside of the mail system. It repeats what servers say, and says whose words they are.
 
 mod arrival;
+mod filtered;
 mod notes;
 mod quote;
 mod refusal;
@@ -14,9 +15,11 @@ mod span;
 mod status;
 mod traced;
 mod unproven;
+mod way;
 
 pub use quote::queue_id;
 pub use span::{interval, span};
+pub use way::off;
 
 use crate::model::{JudgedProbe, Outcome, Verdict};
 

@@ -6,8 +6,10 @@
     reason = "the texts are short, and `write!` would make each line ignore an error that cannot be"
 )]
 
-use crate::explain::{alternatives, interval};
-use crate::model::{Attempt, DefenderFinding, Dsn, DsnAction, Flag, JudgedProbe, Member, SightingRecord, Time, Tls, TraceRow};
+use crate::explain::{alternatives, interval, off, span};
+use crate::model::{
+    Attempt, DefenderFinding, Dsn, DsnAction, Encryption, Filter, Flag, HopRecord, JudgedProbe, Member, SightingRecord, Time, Tls, TraceRow,
+};
 
 /// How many attempts, sightings and members are shown one by one.
 const SHOWN: usize = 8;
@@ -36,6 +38,11 @@ pub fn lines(probe: &JudgedProbe) -> Vec<(&'static str, String)> {
             .collect();
         lines.push(("checked", results.join(" ")));
     }
+    push_some(&mut lines, "way", &probe.hops, "hops", |hop| hop_line(hop, day));
+    if let Some(path) = &probe.path {
+        lines.push(("path", path.clone()));
+    }
+    push_some(&mut lines, "filter", &probe.filters, "filters", filter_line);
     push_some(&mut lines, "changed", &probe.alterations, "changes", |alteration| {
         format!("{}: “{}” became “{}”", alteration.kind.word(), alteration.sent, alteration.arrived)
     });
@@ -175,6 +182,54 @@ fn sighting_line(sighting: &SightingRecord, day: Option<Time>) -> String {
     text
 }
 
+/// One hop, in a line: when it took the message by its own clock, from whom, how, and how long it kept it.
+fn hop_line(record: &HopRecord, day: Option<Time>) -> String {
+    let hop = &record.hop;
+    let name = |name: &Option<String>| name.clone().unwrap_or_else(|| "?".to_owned());
+    let mut text = hop.at.map_or_else(|| "no time".to_owned(), |at| hop_clock(at, day));
+    text.push_str(&format!("  {}", name(&hop.by)));
+    match (&hop.from, &hop.address) {
+        (Some(from), Some(address)) if from != address => text.push_str(&format!(" from {from} [{address}]")),
+        (Some(from), _) | (None, Some(from)) => text.push_str(&format!(" from {from}")),
+        (None, None) => {}
+    }
+    let protection = match hop.encryption {
+        Encryption::Tls => hop.tls.clone().unwrap_or_else(|| "TLS".to_owned()),
+        Encryption::Clear => "in the clear".to_owned(),
+        Encryption::Local => "local".to_owned(),
+        Encryption::Unsaid => "TLS not stated".to_owned(),
+    };
+    text.push_str(&format!(", {protection}"));
+    if let Some(spent) = record.spent_ms.filter(|spent| *spent >= 1000.0) {
+        text.push_str(&format!(", kept it {}", span(spent)));
+    }
+    if let Some(skew) = record.skew_ms {
+        text.push_str(&format!(", its clock is {} at least", off(skew)));
+    }
+    text
+}
+
+/// What one filter said, in a line.
+fn filter_line(filter: &Filter) -> String {
+    let mut text = filter.name.to_string();
+    if let Some(host) = &filter.host {
+        text.push_str(&format!(" on {host}"));
+    }
+    text.push_str(&format!(": {}", filter.said));
+    match (filter.score, filter.threshold) {
+        (Some(score), Some(threshold)) => text.push_str(&format!(", {score} of {threshold}")),
+        (Some(score), None) => text.push_str(&format!(", score {score}")),
+        (None, _) => {}
+    }
+    if !filter.rules.is_empty() {
+        text.push_str(&format!(", by {}", filter.rules.join(", ")));
+    }
+    if let Some(list) = &filter.allow_listed {
+        text.push_str(&format!("; allow-listed: {list}"));
+    }
+    text
+}
+
 /// One row of the message trace, in a line.
 fn trace_line(row: &TraceRow, day: Option<Time>) -> String {
     let mut text = format!("{}  {} for {}", clock(row.at, day), row.status, row.recipient);
@@ -257,6 +312,12 @@ fn dsn_lines(dsn: &Dsn, day: Option<Time>, lines: &mut Vec<(&'static str, String
     }
     let guessed = if dsn.guessed { ", which is a guess" } else { "" };
     lines.push(("", format!("found in {}, bound by {}{guessed}", dsn.mailbox, dsn.bound_by)));
+}
+
+/// As [`clock`], in the whole seconds that hosts write.
+fn hop_clock(time: Time, day: Option<Time>) -> String {
+    let same_day = day.is_some_and(|day| day.date_naive() == time.date_naive());
+    time.format(if same_day { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" }).to_string()
 }
 
 /// The time of day in UTC, with the date where it is another day's.
