@@ -35,10 +35,15 @@ fn unmet(probe: &JudgedProbe, requirement: &RequirementResult) -> Finding {
         name, evidence, unseen, ..
     } = requirement;
     if *unseen {
-        return Finding::new(
-            format!("Whether `{name}` holds cannot be told: the mailbox in which it was found does not show what that is about."),
-            format!("Leave out `{name}` for this recipient, or measure it at a recipient whose mailbox shows messages whole."),
-        );
+        let why = evidence.as_deref().unwrap_or("the mailbox does not show what that is about");
+        let step = if let Some(method) = name.strip_suffix("-pass") {
+            format!(
+                "Have the receiving side record its checks (`Authentication-Results` with {method}), or leave out `{name}` for this recipient."
+            )
+        } else {
+            format!("Leave out `{name}` for this recipient, or measure it at one whose mailbox shows messages whole.")
+        };
+        return Finding::new(format!("Whether `{name}` holds cannot be told: {}.", quote::bounded(why)), step);
     }
     let sentence = match evidence {
         Some(evidence) => format!("The requirement `{name}` does not hold: {}.", evidence.trim().trim_end_matches('.')),
