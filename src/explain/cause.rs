@@ -168,8 +168,8 @@ pub(super) const BEFORE_CODES: &[Words] = &[
         &["sender address", "sender rejected", "sender verify", "sender domain"],
         Cause::Sender,
     ),
-    // Exchange's 5.1.10 is no null MX.
-    (&["recipientnotfound", "recipient not found"], Cause::NoSuchMailbox),
+    // Exchange's 5.1.10 is no null MX, and Domino's directory no blocklist.
+    (&["recipientnotfound", "recipient not found", "not listed in"], Cause::NoSuchMailbox),
     (
         &["must issue a starttls", "starttls first", "starttls is required"],
         Cause::Encryption,
@@ -299,7 +299,6 @@ pub(super) const BY_WORDS: &[Words] = &[
             "mailbox not found",
             "address not found",
             "no mailbox here",
-            "not listed in",
             "unbekannt",
         ],
         Cause::NoSuchMailbox,
@@ -335,7 +334,8 @@ pub(super) fn by_code(code: &str) -> Option<Cause> {
         "4.7" => Cause::Expired,
         "7.8" | "7.9" => Cause::SignIn,
         "7.10" | "7.11" => Cause::Encryption,
-        "7.20" | "7.21" | "7.22" | "7.23" | "7.24" | "7.25" | "7.26" | "7.29" => Cause::Authentication,
+        "7.20" | "7.21" | "7.22" | "7.23" | "7.24" | "7.26" | "7.29" => Cause::Authentication,
+        "7.25" => Cause::SendingHost,
         "7.28" => Cause::Rate,
         "7.2" => Cause::Outsiders,
         _ => return None,

@@ -221,7 +221,13 @@ const BY_CODE: &[(u16, u16, u16, Cause, &str)] = &[
     ),
     (7, 606, 649, Cause::Blocklist, "Microsoft has banned the sending IP address"),
     (7, 500, 699, Cause::Rate, "the sending host is throttled for now"),
-    (7, 703, 703, Cause::SenderBlocked, "an entry of the Tenant Allow/Block List"),
+    (
+        7,
+        703,
+        703,
+        Cause::SenderBlocked,
+        "an entry of the Tenant Allow/Block List blocks mail to this recipient",
+    ),
     (
         7,
         700,
@@ -276,7 +282,7 @@ pub fn step(cause: Cause, names: Names<'_>) -> Option<String> {
             "Check in Exchange admin center > Mail flow > Accepted domains that {domain} is there, and that the route {route} names the right host."
         ),
         Cause::Outsiders => format!(
-            "If outsiders must reach {recipient}, open it in Exchange admin center > Recipients and let it take this sender's mail (delivery management, message delivery restrictions), this one address only; if not, expect `returned`."
+            "If outsiders must reach {recipient}, open this one address in Exchange admin center > Recipients and let it take mail from outside, or from this sender (group: delivery management; mailbox: mail flow settings > message delivery restriction); if not, expect `returned`."
         ),
         Cause::Connector => format!(
             "Compare the inbound connector (Exchange admin center > Mail flow > Connectors) with the certificate name or IP address of the host that route {route} sends from, and correct the one that is out of date."
@@ -294,12 +300,12 @@ pub fn step(cause: Cause, names: Names<'_>) -> Option<String> {
             "Let {recipient} be read where it is instead of forwarding it; if it must be forwarded, allow that for this one mailbox by an outbound spam policy of its own (Microsoft Defender > Policies & rules > Threat policies > Anti-spam)."
         ),
         Cause::SenderBlocked => format!(
-            "Look under Microsoft Defender > Policies & rules > Threat policies > Tenant Allow/Block Lists (and the connection filter) for the entry that fits the sender of route {route}; remove that entry alone if it is there by mistake."
+            "Look under Microsoft Defender > Policies & rules > Threat policies for the entry that fits {recipient} or the sender of route {route} (Tenant Allow/Block Lists) or its host (connection filter policy); remove that entry alone if it is there by mistake."
         ),
         Cause::SenderBanned => format!(
             "Find out what the sender of route {route} sent (a compromised account is the usual cause) and secure it; then unblock it under Microsoft Defender > Email & collaboration > Review > Restricted entities."
         ),
-        Cause::SendingLimit => "Find out in the message trace what sends so much (a compromised account, or a server that relays), stop it, then ask Microsoft Support to lift what is still blocked.".to_owned(),
+        Cause::SendingLimit => "Find out in the message trace what sends so much (a compromised account, or a server that relays), and stop it: a used-up limit frees itself within a day, a block is lifted by Microsoft Support.".to_owned(),
         Cause::Blocklist => "Find out why the sending host was banned and fix that; then ask for its delisting at https://sender.office.com.".to_owned(),
         Cause::BasicSignIn => format!(
             "Let route {route} sign in by OAuth (`auth: xoauth2`) or send through Microsoft Graph, rather than switch basic authentication on again."
@@ -343,7 +349,43 @@ mod tests {
         assert_eq!(meaning(Some("7.930"), text).map(|(cause, _)| cause), Some(Cause::MailRule));
         let text = "550 5.7.1 resolver.rst.authrequired; authentication required";
         assert_eq!(meaning(Some("7.1"), text).map(|(cause, _)| cause), Some(Cause::Outsiders));
+        let text = "550 5.1.10 resolver.adr.recipientnotfound; not found";
+        assert_eq!(meaning(Some("1.10"), text).map(|(cause, _)| cause), Some(Cause::NoSuchMailbox));
         assert_eq!(meaning(Some("7.1"), "no"), None);
         assert_eq!(meaning(Some("7.999999"), "no"), None);
+    }
+
+    #[test]
+    fn what_is_said_at_submission_or_in_passing_is_told_apart() {
+        for (code, text, cause) in [
+            ("1.90", "", Cause::SendingLimit),
+            ("2.2", "submission quota exceeded", Cause::SendingLimit),
+            ("2.2", "storedrv.deliver; mailbox full", Cause::Full),
+            ("3.2", "storedrv.deliver; recipient thread limit exceeded", Cause::Rate),
+            ("4.1", "550 5.4.1 relay access denied", Cause::Relaying),
+            ("4.1", "550 5.4.1 recipient address rejected: access denied", Cause::NotInDirectory),
+            ("4.8", "451 4.4.8 mx hosts of 'x.example' failed mta-sts validation", Cause::Tls),
+            ("6.11", "", Cause::Malformed),
+            ("7.1", "status code: 550 5.7.1_etr", Cause::MailRule),
+            ("7.30", "", Cause::BasicSignIn),
+            ("7.139", "smtpclientauthentication is disabled for the tenant", Cause::BasicSignIn),
+            ("7.57", "", Cause::SignIn),
+            ("7.60", "client does not have permissions to send as this sender", Cause::Sender),
+            ("7.234", "", Cause::SendingLimit),
+            ("7.322", "", Cause::Tls),
+            ("7.501", "", Cause::SenderBanned),
+            ("7.507", "", Cause::SenderBlocked),
+            ("7.512", "", Cause::Malformed),
+            ("7.550", "", Cause::Rate),
+            ("7.606", "", Cause::Blocklist),
+            ("7.649", "", Cause::Blocklist),
+            ("7.650", "", Cause::Rate),
+            ("7.708", "", Cause::SendingLimit),
+            ("7.750", "", Cause::Sender),
+            ("7.899", "", Cause::Rate),
+            ("7.999", "", Cause::MailRule),
+        ] {
+            assert_eq!(meaning(Some(code), text).map(|(cause, _)| cause), Some(cause), "{code} {text}");
+        }
     }
 }

@@ -136,7 +136,9 @@ impl<'a> Refusal<'a> {
 
     /// The next step.
     pub fn remedy(&self, names: Names<'_>) -> String {
-        remedy::step(self.cause(), self.vendor(), names)
+        // 5.1.351: Exchange Online repeats that another system does not know the recipient, so its own directory is not the place to look.
+        let vendor = self.vendor().filter(|_| self.detail() != Some("1.351"));
+        remedy::step(self.cause(), vendor, names)
     }
 }
 

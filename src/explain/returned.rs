@@ -83,7 +83,8 @@ pub fn bounced(probe: &JudgedProbe) -> Finding {
         _ => format!("{taken_by} took it, {who} returned it: {said}."),
     };
     if dsn.guessed {
-        sentence.push_str(&format!(" That this notice is about this probe is a guess ({}).", dsn.bound_by));
+        let by = dsn.bound_by.trim_end_matches(", which is a guess");
+        sentence.push_str(&format!(" That this notice is about this probe is a guess ({by})."));
     }
     sentence.push_str(&covered(probe));
     Finding::new(sentence, step_for_dsn(probe, speaker).unwrap_or_default())
@@ -92,7 +93,12 @@ pub fn bounced(probe: &JudgedProbe) -> Finding {
 /// The next step that a failed notification asks for; `None` without one.
 pub fn step_for_dsn(probe: &JudgedProbe, speaker: &str) -> Option<String> {
     let dsn = probe.dsn.as_ref()?;
-    let recipient = dsn.recipient.as_deref().unwrap_or(&probe.recipient);
+    // Some systems name an account rather than an address.
+    let recipient = [&dsn.recipient, &dsn.original_recipient]
+        .into_iter()
+        .filter_map(|address| address.as_deref())
+        .find(|address| address.contains('@'))
+        .unwrap_or(&probe.recipient);
     Some(Refusal::of_notice(dsn).remedy(names(probe, recipient, speaker)))
 }
 

@@ -59,6 +59,9 @@ const BY_WORDS: &[(&str, Vendor)] = &[
 const CAUSES: &[(Vendor, &str, Cause)] = &[
     (Vendor::Mimecast, "internal resource", Cause::Greylisting),
     (Vendor::Mimecast, "anti-spoofing policy", Cause::Policy),
+    (Vendor::Mimecast, "security policies", Cause::Policy),
+    (Vendor::Proofpoint, "ipcheck.proofpoint.com", Cause::Blocklist),
+    (Vendor::Barracuda, ":blocked)", Cause::Policy),
     (Vendor::Cisco, "#5.1.0 address rejected", Cause::NoSuchMailbox),
     (Vendor::Cisco, "access to submit messages", Cause::SendingHost),
 ];
@@ -116,7 +119,7 @@ impl Vendor {
         Some(match (self, cause) {
             (Self::ExchangeOnline, _) => return super::exchange::step(cause, names),
             (Self::ExchangeServer, Cause::Outsiders) => format!(
-                "If outsiders must reach {recipient}, open it in the Exchange admin center and let it take this sender's mail (message delivery restrictions), this one address only; if not, expect `returned`."
+                "If outsiders must reach {recipient}, open this one address in the Exchange admin center and let it take mail from outside, or from this sender (message delivery restrictions); if not, expect `returned`."
             ),
             (Self::Proofpoint, Cause::Blocklist) => {
                 "Look up the sending host at https://ipcheck.proofpoint.com, fix what gave it that reputation, then ask for its removal there."
