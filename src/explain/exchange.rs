@@ -270,7 +270,7 @@ pub fn meaning(code: Option<&str>, text: &str) -> Option<Meaning> {
 /// The step that leads to the right place in Exchange Online's portals; `None` where there is no better one than for any system.
 pub fn step(cause: Cause, names: Names<'_>) -> Option<String> {
     let Names { recipient, route, .. } = names;
-    let domain = names.domain();
+    let (domain, sending) = (names.domain(), names.sending_host());
     Some(match cause {
         Cause::NoSuchMailbox => format!(
             "Look for {recipient} in Exchange admin center > Recipients: create it, or add it as an alias of what should carry it; if it is gone on purpose, expect `returned`."
@@ -279,13 +279,13 @@ pub fn step(cause: Cause, names: Names<'_>) -> Option<String> {
             "Look for {recipient} in Exchange admin center > Recipients; if its mailbox is on premises, check that directory synchronization brings it. If it is gone on purpose, expect `returned`."
         ),
         Cause::Relaying => format!(
-            "Check in Exchange admin center > Mail flow > Accepted domains that {domain} is there, and that the route {route} names the right host."
+            "Check in Exchange admin center > Mail flow > Accepted domains that {domain} is there, and that {sending} hands this mail to the right host."
         ),
         Cause::Outsiders => format!(
             "If outsiders must reach {recipient}, open this one address in Exchange admin center > Recipients and let it take mail from outside, or from this sender (group: delivery management; mailbox: mail flow settings > message delivery restriction); if not, expect `returned`."
         ),
         Cause::Connector => format!(
-            "Compare the inbound connector (Exchange admin center > Mail flow > Connectors) with the certificate name or IP address of the host that route {route} sends from, and correct the one that is out of date."
+            "Compare the inbound connector (Exchange admin center > Mail flow > Connectors) with the certificate name or IP address of {sending}, and correct the one that is out of date."
         ),
         Cause::Loop => format!(
             "Compare the forwarding of {recipient}, the type of the accepted domain {domain} and the connectors (Exchange admin center > Mail flow): two of them send to each other."
@@ -306,7 +306,7 @@ pub fn step(cause: Cause, names: Names<'_>) -> Option<String> {
             "Find out what the sender of route {route} sent (a compromised account is the usual cause) and secure it; then unblock it under Microsoft Defender > Email & collaboration > Review > Restricted entities."
         ),
         Cause::SendingLimit => "Find out in the message trace what sends so much (a compromised account, or a server that relays), and stop it: a used-up limit frees itself within a day, a block is lifted by Microsoft Support.".to_owned(),
-        Cause::Blocklist => "Find out why the sending host was banned and fix that; then ask for its delisting at https://sender.office.com.".to_owned(),
+        Cause::Blocklist => format!("Find out why {sending} was banned and fix that; then ask for its delisting at https://sender.office.com."),
         Cause::BasicSignIn => format!(
             "Let route {route} sign in by OAuth (`auth: xoauth2`) or send through Microsoft Graph, rather than switch basic authentication on again."
         ),

@@ -12,6 +12,8 @@ pub struct Names<'a> {
     pub owner: Option<&'a str>,
     /// The host that refused.
     pub host: &'a str,
+    /// The host that was refused, where it is another than the route's own.
+    pub by: Option<&'a str>,
     /// The route.
     pub route: &'a str,
 }
@@ -20,6 +22,12 @@ impl<'a> Names<'a> {
     /// The recipient's domain.
     pub fn domain(&self) -> &'a str {
         self.recipient.rsplit('@').next().unwrap_or(self.recipient)
+    }
+
+    /// The host that was refused, told from the route's own where it is another.
+    pub fn sending_host(&self) -> String {
+        self.by
+            .map_or_else(|| format!("the host that sends by route {}", self.route), str::to_owned)
     }
 }
 
@@ -41,6 +49,7 @@ fn of_recipient(cause: Cause, names: Names<'_>) -> Option<String> {
         recipient,
         owner,
         host,
+        by,
         route,
     } = names;
     Some(match cause {
@@ -57,9 +66,11 @@ fn of_recipient(cause: Cause, names: Names<'_>) -> Option<String> {
             None => format!("Have room made in the mailbox of {recipient}, or raise its quota."),
         },
         Cause::Relaying => {
-            format!(
-                "Check that the route {route} names the right host, and that {host} counts {domain} among the domains it takes mail for."
-            )
+            let right = by.map_or_else(
+                || format!("the route {route} names the right host"),
+                |by| format!("{by} hands this mail to the right host"),
+            );
+            format!("Check that {right}, and that {host} counts {domain} among the domains it takes mail for.")
         }
         Cause::Outsiders => {
             format!("If outsiders must reach {recipient}, let it take mail from outside, this one address only; if not, expect `returned`.")
@@ -87,7 +98,8 @@ fn of_recipient(cause: Cause, names: Names<'_>) -> Option<String> {
 
 /// Steps at the sending side: its address, its host, its login, its DNS.
 fn of_sender(cause: Cause, log: &str, names: Names<'_>) -> Option<String> {
-    let Names { host, route, .. } = names;
+    let Names { host, by, route, .. } = names;
+    let sending = names.sending_host();
     Some(match cause {
         Cause::Sender => format!(
             "Check that the envelope sender of route {route} exists, that its domain takes mail, and that the login there may send as it."
@@ -99,16 +111,19 @@ fn of_sender(cause: Cause, log: &str, names: Names<'_>) -> Option<String> {
             "Find in {log} which entry blocks the sender of route {route}; remove that entry alone if it is there by mistake."
         ),
         Cause::SendingHost => format!(
-            "{host} refuses the host that sends by route {route}, whoever the recipient: check its HELO name, its reverse DNS, and whether it may send there."
+            "{host} refuses {sending}, whoever the recipient: check its HELO name, its reverse DNS, and whether it may send there."
         ),
-        Cause::Connector => format!("Check on {host} which addresses and certificates may bring mail in, and that the host of route {route} is one."),
+        Cause::Connector => format!("Check on {host} which addresses and certificates may bring mail in, and that {sending} is one of them."),
         Cause::Blocklist => {
-            format!("Find out why the sending host is on the list that {host} names, fix that, then ask the list to take it off.")
+            let sending = by.unwrap_or("the sending host");
+            format!("Find out why {sending} is on the list that {host} names, fix that, then ask the list to take it off.")
         }
         Cause::Authentication => {
             "Fix SPF, DKIM or DMARC of the sending domain: its DNS records must name the host that sends, this one where the route leads straight out."
                 .to_owned()
         }
+        Cause::SignIn if by.is_some() => format!("Check the user and the secret with which {sending} signs in at {host}."),
+        Cause::Encryption if by.is_some() => format!("Let {sending} use TLS towards {host}, which takes such mail over TLS only."),
         Cause::SignIn => format!("Check the user and the secret of route {route}, and prove them with `mailflow check`."),
         Cause::BasicSignIn => {
             format!("Let route {route} sign in by OAuth (`auth: xoauth2`) rather than have user and password switched on again.")

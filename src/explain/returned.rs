@@ -26,6 +26,7 @@ fn names<'a>(probe: &'a JudgedProbe, recipient: &'a str, host: &'a str) -> Names
         recipient,
         owner,
         host,
+        by: None,
         route: &probe.route,
     }
 }
@@ -99,7 +100,14 @@ pub fn step_for_dsn(probe: &JudgedProbe, speaker: &str) -> Option<String> {
         .filter_map(|address| address.as_deref())
         .find(|address| address.contains('@'))
         .unwrap_or(&probe.recipient);
-    Some(Refusal::of_notice(dsn).remedy(names(probe, recipient, speaker)))
+    // Where the notice quotes a further host, that one refused the host that wrote the notice.
+    let reporter = dsn.reporting_mta.as_deref().filter(|_| dsn.remote_mta.is_some());
+    let taken_by = probe.attempts.last().map(quote::host);
+    let by = reporter.filter(|reporter| *reporter != speaker && Some(*reporter) != taken_by);
+    Some(Refusal::of_notice(dsn).remedy(Names {
+        by,
+        ..names(probe, recipient, speaker)
+    }))
 }
 
 /// The step for an attempt that never got an answer, or a refused sign-in.

@@ -127,6 +127,7 @@ fn given_up(probe: &JudgedProbe, row: &TraceRow) -> Finding {
             recipient: &row.recipient,
             owner: probe.owner.as_deref().filter(|_| row.recipient == probe.recipient),
             host: SPEAKER,
+            by: None,
             route: &probe.route,
         })
     });

@@ -116,20 +116,20 @@ impl Vendor {
             recipient, route, host, ..
         } = names;
         let log = self.log(host);
+        let sending = names.sending_host();
         Some(match (self, cause) {
             (Self::ExchangeOnline, _) => return super::exchange::step(cause, names),
             (Self::ExchangeServer, Cause::Outsiders) => format!(
                 "If outsiders must reach {recipient}, open this one address in the Exchange admin center and let it take mail from outside, or from this sender (message delivery restrictions); if not, expect `returned`."
             ),
-            (Self::Proofpoint, Cause::Blocklist) => {
-                "Look up the sending host at https://ipcheck.proofpoint.com, fix what gave it that reputation, then ask for its removal there."
-                    .to_owned()
-            }
+            (Self::Proofpoint, Cause::Blocklist) => format!(
+                "Look up {sending} at https://ipcheck.proofpoint.com, fix what gave it that reputation, then ask for its removal there."
+            ),
             (Self::Mimecast, Cause::SenderBlocked) => format!(
                 "Look it up in {log}: it names the Blocked Senders policy or the person's own entry that fits the sender of route {route}; remove that entry alone if it is there by mistake."
             ),
             (Self::Cisco, Cause::Blocklist | Cause::SendingHost) => format!(
-                "Look up the sending host's reputation at https://talosintelligence.com and fix what lowered it; {log} shows which sender group of the Host Access Table it fell into."
+                "Look up the reputation of {sending} at https://talosintelligence.com and fix what lowered it; {log} shows which sender group of the Host Access Table it fell into."
             ),
             _ => return None,
         })
