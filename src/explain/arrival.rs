@@ -5,7 +5,7 @@
     reason = "the texts are short, and `write!` would make each line ignore an error that cannot be"
 )]
 
-use super::{Finding, alternatives, interval, listed, meets, quote};
+use super::{Finding, alternatives, authentication, interval, listed, meets, quote};
 use crate::model::{Basis, JudgedProbe, Outcome, Placement, SightingRecord, Verdict};
 
 /// When it arrived, with a space before it; empty where that is not known.
@@ -162,40 +162,19 @@ pub fn junk(probe: &JudgedProbe) -> Finding {
         }
         None => format!("It was delivered into the junk folder {}{}", place(probe), when(probe)),
     };
-    let failing: Vec<String> = probe
-        .authentication
-        .iter()
-        .filter(|(_, result)| !matches!(result.as_str(), "pass" | "bestguesspass" | "none"))
-        .map(|(method, result)| format!("{method}={result}"))
-        .collect();
-    if failing.is_empty() {
-        sentence.push('.');
-        if first_folder(probe).is_some() {
-            let step = format!(
-                "Look for what moves mail after its delivery into {}: a rule or filter of a client that is signed in there, or a later verdict of the provider.",
-                mailbox(probe)
-            );
-            return Finding::new(sentence, step);
-        }
-        let step =
-            "Open it there and read in its header which rule or score judged it; fix what that rule found before you touch the rule.";
+    sentence.push('.');
+    if let Some((why, step)) = authentication::in_words(&probe.authentication) {
+        return Finding::new(format!("{sentence} {why}"), step);
+    }
+    if first_folder(probe).is_some() {
+        let step = format!(
+            "Look for what moves mail after its delivery into {}: a rule or filter of a client that is signed in there, or a later verdict of the provider.",
+            mailbox(probe)
+        );
         return Finding::new(sentence, step);
     }
-    sentence.push_str(&format!("; the receiving side says {}.", listed(&failing, 4)));
-    Finding::new(
-        sentence,
-        format!(
-            "Fix {} of the sending domain first: most receivers file as junk what fails there.",
-            listed(&methods(&failing), 4)
-        ),
-    )
-}
-
-fn methods(results: &[String]) -> Vec<String> {
-    results
-        .iter()
-        .map(|result| result.split('=').next().unwrap_or_default().to_uppercase())
-        .collect()
+    let step = "Open it there and read in its header which rule or score judged it; fix what that rule found before you touch the rule.";
+    Finding::new(sentence, step)
 }
 
 pub fn quarantine(probe: &JudgedProbe) -> Finding {
