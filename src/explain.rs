@@ -6,6 +6,7 @@
 //! What it cannot see: the inside of the mail system. It repeats what servers say, and says whose words they are.
 
 mod arrival;
+mod authentication;
 mod cause;
 mod exchange;
 mod filtered;

@@ -1,7 +1,7 @@
 //! Copies: which messages are the probe itself, where its tag survived in them, and what was changed.
 
 use super::{
-    Finding, Recognizer, alterations, authentication, looks,
+    Finding, Recognizer, alterations, authentication, hops, looks,
     mime::{Entity, Header},
     shorten,
 };
@@ -119,6 +119,7 @@ pub(super) fn wrap(finding: &mut Finding, outer: &Entity) {
 /// Puts in what the header of the message that arrived tells of its way.
 fn tell_of_the_way(evidence: &mut Evidence, header: &Header) {
     evidence.authentication = authentication::results(header);
+    evidence.hops = hops::read(header);
     evidence.header = kept(header);
 }
 

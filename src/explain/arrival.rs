@@ -5,7 +5,7 @@
     reason = "the texts are short, and `write!` would make each line ignore an error that cannot be"
 )]
 
-use super::{Finding, alternatives, filtered, interval, listed, meets, quote};
+use super::{Finding, alternatives, authentication, filtered, interval, listed, meets, quote};
 use crate::model::{Basis, FilterVerdict, JudgedProbe, Outcome, Placement, SightingRecord, Verdict};
 
 /// When it arrived, with a space before it; empty where that is not known.
@@ -175,56 +175,40 @@ pub fn junk(probe: &JudgedProbe) -> Finding {
         }
         None => format!("It was delivered into the junk folder {}{}", place(probe), when(probe)),
     };
+    sentence.push('.');
+    let unproven = authentication::in_words(&probe.authentication);
     if let Some(filter) = filtered::decisive(&probe.filters) {
-        sentence.push_str(&format!(". {} {}.", filtered::who(filter), filtered::told(filter)));
-        return Finding::new(sentence, filtered::step(filter, &probe.sender));
+        sentence.push_str(&format!(" {} {}.", filtered::who(filter), filtered::told(filter)));
+        return match unproven {
+            Some((why, step)) if filter.verdict == FilterVerdict::Spoofing => Finding::new(format!("{sentence} {why}"), step),
+            Some((why, _)) => Finding::new(format!("{sentence} {why}"), filtered::step(filter, &probe.sender)),
+            None => Finding::new(sentence, filtered::step(filter, &probe.sender)),
+        };
     }
-    let failing: Vec<String> = probe
-        .authentication
-        .iter()
-        .filter(|(_, result)| !matches!(result.as_str(), "pass" | "bestguesspass" | "none"))
-        .map(|(method, result)| format!("{method}={result}"))
-        .collect();
-    if failing.is_empty() {
-        sentence.push('.');
-        if first_folder(probe).is_some() {
-            let step = format!(
-                "Look for what moves mail after its delivery into {}: a rule or filter of a client that is signed in there, or a later verdict of the provider.",
-                mailbox(probe)
-            );
-            return Finding::new(sentence, step);
-        }
-        if let Some(filter) = probe.filters.last().filter(|filter| filter.verdict == FilterVerdict::Clean) {
-            sentence.push_str(&format!(
-                " {} had nothing against it: it {}.",
-                filtered::who(filter),
-                filtered::told(filter)
-            ));
-            let step = format!(
-                "Look at what files mail inside the mailbox {}: its rules, its own junk filter and blocked senders, and programs signed in there.",
-                mailbox(probe)
-            );
-            return Finding::new(sentence, step);
-        }
-        let step =
-            "Open it there and read in its header which rule or score judged it; fix what that rule found before you touch the rule.";
+    if let Some((why, step)) = unproven {
+        return Finding::new(format!("{sentence} {why}"), step);
+    }
+    if first_folder(probe).is_some() {
+        let step = format!(
+            "Look for what moves mail after its delivery into {}: a rule or filter of a client that is signed in there, or a later verdict of the provider.",
+            mailbox(probe)
+        );
         return Finding::new(sentence, step);
     }
-    sentence.push_str(&format!("; the receiving side says {}.", listed(&failing, 4)));
-    Finding::new(
-        sentence,
-        format!(
-            "Fix {} of the sending domain first: most receivers file as junk what fails there.",
-            listed(&methods(&failing), 4)
-        ),
-    )
-}
-
-fn methods(results: &[String]) -> Vec<String> {
-    results
-        .iter()
-        .map(|result| result.split('=').next().unwrap_or_default().to_uppercase())
-        .collect()
+    if let Some(filter) = probe.filters.last().filter(|filter| filter.verdict == FilterVerdict::Clean) {
+        sentence.push_str(&format!(
+            " {} had nothing against it: it {}.",
+            filtered::who(filter),
+            filtered::told(filter)
+        ));
+        let step = format!(
+            "Look at what files mail inside the mailbox {}: its rules, its own junk filter and blocked senders, and programs signed in there.",
+            mailbox(probe)
+        );
+        return Finding::new(sentence, step);
+    }
+    let step = "Open it there and read in its header which rule or score judged it; fix what that rule found before you touch the rule.";
+    Finding::new(sentence, step)
 }
 
 pub fn quarantine(probe: &JudgedProbe) -> Finding {

@@ -8,7 +8,8 @@
 
 use crate::explain::{alternatives, interval, off, span};
 use crate::model::{
-    Attempt, DefenderFinding, Dsn, DsnAction, Encryption, Filter, Flag, HopRecord, JudgedProbe, Member, SightingRecord, Time, Tls, TraceRow,
+    Attempt, Authentication, DefenderFinding, Dsn, DsnAction, Encryption, Filter, Flag, HopRecord, JudgedProbe, Member, SightingRecord, Time,
+    Tls, TraceRow,
 };
 
 /// How many attempts, sightings and members are shown one by one.
@@ -31,12 +32,7 @@ pub fn lines(probe: &JudgedProbe) -> Vec<(&'static str, String)> {
         dsn_lines(dsn, day, &mut lines);
     }
     if !probe.authentication.is_empty() {
-        let results: Vec<String> = probe
-            .authentication
-            .iter()
-            .map(|(method, result)| format!("{method}={result}"))
-            .collect();
-        lines.push(("checked", results.join(" ")));
+        lines.push(("checked", checked(&probe.authentication)));
     }
     push_some(&mut lines, "way", &probe.hops, "hops", |hop| hop_line(hop, day));
     if let Some(path) = &probe.path {
@@ -68,6 +64,21 @@ pub fn lines(probe: &JudgedProbe) -> Vec<(&'static str, String)> {
         lines.push(("covered by", covered_by.clone()));
     }
     lines
+}
+
+/// Each method with its result and, after it, what it says beside it: `compauth=fail reason=001; spf=pass domain=sender.example`.
+fn checked(results: &Authentication) -> String {
+    let methods = results.iter().filter(|(name, _)| !name.contains('.'));
+    let said = methods.map(|(method, result)| {
+        let mut text = format!("{method}={result}");
+        for (name, value) in results {
+            if let Some(property) = name.strip_prefix(method.as_str()).and_then(|rest| rest.strip_prefix('.')) {
+                text.push_str(&format!(" {property}={value}"));
+            }
+        }
+        text
+    });
+    said.collect::<Vec<_>>().join("; ")
 }
 
 /// What was expected, and where that is said.
