@@ -17,6 +17,7 @@ mod copies;
 mod decode;
 mod dialect;
 mod dsn;
+mod filters;
 mod hops;
 mod links;
 mod looks;
