@@ -4,7 +4,8 @@
 use super::{
     attachments,
     copies::LONGEST_SHOWN,
-    decode, links,
+    decode,
+    links::{self, Link},
     mime::{Entity, Header},
     shorten,
 };
@@ -67,8 +68,8 @@ fn subject(original: &Entity, arrived: &str) -> Option<Alteration> {
 struct Text {
     plain: Option<String>,
     html: Option<String>,
-    plain_links: Vec<String>,
-    html_links: Vec<String>,
+    plain_links: Vec<Link>,
+    html_links: Vec<Link>,
 }
 
 impl Text {
@@ -89,15 +90,21 @@ impl Text {
         found
     }
 
-    /// The links of each version that arrived, against those sent in it; of the other version where a gateway turned one into the other.
+    /// The links of each version that arrived, against those sent in it; of the other version where a gateway turned one into the other. What was
+    /// done alike to the same link in both versions is said once.
     fn altered_links(&self, arrived: &Self) -> Vec<Alteration> {
-        let got = |version: &Option<String>, same: &Vec<String>, other: &Vec<String>| {
-            if version.is_some() { same.clone() } else { other.clone() }
+        let got = |version: &Option<String>, same: &Vec<Link>, other: &Vec<Link>| {
+            if version.is_some() {
+                same.clone()
+            } else {
+                other.iter().map(Link::anywhere).collect()
+            }
         };
         let mut altered = links::compare(&self.plain_links, &got(&arrived.plain, &arrived.plain_links, &arrived.html_links));
-        for alteration in links::compare(&self.html_links, &got(&arrived.html, &arrived.html_links, &arrived.plain_links)) {
-            if !altered.contains(&alteration) {
-                altered.push(alteration);
+        for one in links::compare(&self.html_links, &got(&arrived.html, &arrived.html_links, &arrived.plain_links)) {
+            let what = |one: &Alteration| (one.sent.clone(), one.how, one.service.clone(), one.target.clone());
+            if altered.iter().all(|known| what(known) != what(&one)) {
+                altered.push(one);
             }
         }
         altered
