@@ -24,6 +24,7 @@ mod mime;
 mod notification;
 mod posts;
 mod tags;
+mod wording;
 
 pub use codes::enhanced as enhanced_status;
 
