@@ -16,6 +16,7 @@ mod codes;
 mod copies;
 mod decode;
 mod dialect;
+mod dkim;
 mod dsn;
 mod links;
 mod looks;
