@@ -4,11 +4,13 @@
 use super::{
     attachments,
     copies::LONGEST_SHOWN,
-    decode, links,
+    decode,
+    links::{self, Link},
     mime::{Entity, Header},
     shorten,
+    wording::{self, squeezed},
 };
-use crate::model::{Alteration, AlterationKind};
+use crate::model::{Alteration, AlterationKind, How};
 use mail_parser::{HeaderValue, parsers::MessageStream};
 
 /// The fields of ours that are compared, beside the subject.
@@ -22,8 +24,8 @@ const OWN_FIELDS: [&str; 8] = [
     "Auto-Submitted",
     "X-Auto-Response-Suppress",
 ];
-/// How many characters of context stand around a difference.
-const CONTEXT: usize = 40;
+/// The most pictures that are told to be added.
+const MOST_PICTURES: usize = 3;
 
 /// Everything that differs, in the order subject, text, links, attachments, header.
 pub(super) fn compare(original: &Entity, arrived: &Entity) -> Vec<Alteration> {
@@ -40,7 +42,7 @@ pub(super) fn compare(original: &Entity, arrived: &Entity) -> Vec<Alteration> {
 /// What differs in what a service shows of a message of which it gives away neither header nor source: the topic, if it is the message's own, and
 /// the text in one version, into which the service may have turned the other.
 pub(super) fn compare_shown(original: &Entity, topic: Option<&str>, arrived: Option<&Entity>) -> Vec<Alteration> {
-    let mut altered: Vec<Alteration> = topic.and_then(|topic| subject(original, topic)).into_iter().collect();
+    let mut altered: Vec<Alteration> = topic.map(|topic| subject(original, topic)).unwrap_or_default();
     if let Some(arrived) = arrived {
         let (mut sent, got) = (Text::of(original), Text::of(arrived));
         // Only the version that is shown can be compared, where there were two.
@@ -55,11 +57,9 @@ pub(super) fn compare_shown(original: &Entity, topic: Option<&str>, arrived: Opt
     altered
 }
 
-/// The difference of the subjects, if there is one.
-fn subject(original: &Entity, arrived: &str) -> Option<Alteration> {
-    let (sent, got) = (collapsed(&original.header.text("Subject")), collapsed(arrived));
-    (squeezed(&sent) != squeezed(&got))
-        .then(|| Alteration::new(AlterationKind::Subject, shorten(&sent, LONGEST_SHOWN), shorten(&got, LONGEST_SHOWN)))
+/// What differs in the subjects: what was added before and after ours is told apart.
+fn subject(original: &Entity, arrived: &str) -> Vec<Alteration> {
+    wording::compare(AlterationKind::Subject, &original.header.text("Subject"), arrived)
 }
 
 /// The words of a message, in its two versions, with a placeholder for each link.
@@ -67,8 +67,9 @@ fn subject(original: &Entity, arrived: &str) -> Option<Alteration> {
 struct Text {
     plain: Option<String>,
     html: Option<String>,
-    plain_links: Vec<String>,
-    html_links: Vec<String>,
+    plain_links: Vec<Link>,
+    html_links: Vec<Link>,
+    pictures: Vec<String>,
 }
 
 impl Text {
@@ -78,6 +79,7 @@ impl Text {
             let text = leaf.text();
             if leaf.media.kind == "text/html" {
                 found.html_links.extend(links::in_html(&text));
+                found.pictures.extend(links::images(&text));
                 let (_, words) = links::in_text(&decode::html(&text));
                 found.html.get_or_insert_default().push_str(&words);
             } else {
@@ -89,23 +91,29 @@ impl Text {
         found
     }
 
-    /// The links of each version that arrived, against those sent in it; of the other version where a gateway turned one into the other.
+    /// The links of each version that arrived, against those sent in it; of the other version where a gateway turned one into the other. What was
+    /// done alike to the same link in both versions is said once.
     fn altered_links(&self, arrived: &Self) -> Vec<Alteration> {
-        let got = |version: &Option<String>, same: &Vec<String>, other: &Vec<String>| {
-            if version.is_some() { same.clone() } else { other.clone() }
+        let got = |version: &Option<String>, same: &Vec<Link>, other: &Vec<Link>| {
+            if version.is_some() {
+                same.clone()
+            } else {
+                other.iter().map(Link::anywhere).collect()
+            }
         };
         let mut altered = links::compare(&self.plain_links, &got(&arrived.plain, &arrived.plain_links, &arrived.html_links));
-        for alteration in links::compare(&self.html_links, &got(&arrived.html, &arrived.html_links, &arrived.plain_links)) {
-            if !altered.contains(&alteration) {
-                altered.push(alteration);
+        for one in links::compare(&self.html_links, &got(&arrived.html, &arrived.html_links, &arrived.plain_links)) {
+            let what = |one: &Alteration| (one.sent.clone(), one.how, one.service.clone(), one.target.clone());
+            if altered.iter().all(|known| what(known) != what(&one)) {
+                altered.push(one);
             }
         }
         altered
     }
 }
 
-/// The difference of the texts, if there is one: of the plain version first, then of the HTML version.
-fn body(sent: &Text, arrived: &Text) -> Option<Alteration> {
+/// What differs in the texts: in the plain version first, then in the HTML version. A banner or a footer in both is said once.
+fn body(sent: &Text, arrived: &Text) -> Vec<Alteration> {
     let both = |plain: &Option<String>, other: &Option<String>| plain.clone().zip(other.clone());
     // A gateway that turns the only version into the other has changed its form, but not its words.
     let turned = sent.html.is_none() && arrived.plain.is_none() || sent.plain.is_none() && arrived.html.is_none();
@@ -117,19 +125,41 @@ fn body(sent: &Text, arrived: &Text) -> Option<Alteration> {
     } else {
         [both(&sent.plain, &arrived.plain), both(&sent.html, &arrived.html)]
     };
-    let difference = pairs
-        .into_iter()
-        .flatten()
-        .find(|(sent, arrived)| squeezed(sent) != squeezed(arrived));
-    if let Some((sent, arrived)) = difference {
-        let (sent, arrived) = differing(&collapsed(&sent), &collapsed(&arrived));
-        return Some(Alteration::new(AlterationKind::Body, sent, arrived));
+    let mut altered: Vec<Alteration> = Vec::new();
+    for (sent, arrived) in pairs.into_iter().flatten() {
+        let known = altered.len();
+        for one in wording::compare(AlterationKind::Body, &sent, &arrived) {
+            if altered[..known].iter().all(|other| other.how != one.how) {
+                altered.push(one);
+            }
+        }
     }
     let missing = [("plain text", &sent.plain, &arrived.plain), ("HTML", &sent.html, &arrived.html)];
-    missing
+    for (version, ..) in missing
         .into_iter()
-        .find(|(_, sent, arrived)| sent.is_some() && arrived.is_none() && !turned)
-        .map(|(version, ..)| Alteration::new(AlterationKind::Body, format!("the text as {version}"), "removed".to_owned()))
+        .filter(|(_, sent, arrived)| sent.is_some() && arrived.is_none() && !turned)
+    {
+        altered.push(Alteration {
+            how: Some(How::Removed),
+            ..Alteration::new(AlterationKind::Body, format!("the text as {version}"), "removed")
+        });
+    }
+    altered.extend(pictures(sent, arrived));
+    altered
+}
+
+/// The pictures that the text takes from the web now, and did not before: a logo, or one that tells somebody when the message is read.
+fn pictures(sent: &Text, arrived: &Text) -> Vec<Alteration> {
+    let new = arrived.pictures.iter().filter(|address| !sent.pictures.contains(address));
+    new.take(MOST_PICTURES)
+        .map(|address| {
+            let picture = shorten(&format!("a picture from {address}"), LONGEST_SHOWN);
+            Alteration {
+                added: Some(picture.clone()),
+                ..Alteration::new(AlterationKind::Body, "no such picture", picture)
+            }
+        })
+        .collect()
 }
 
 /// The fields of ours that were changed or taken away.
@@ -141,11 +171,14 @@ fn fields(sent: &Header, arrived: &Header) -> Vec<Alteration> {
             let became = arrived
                 .get(name)
                 .map_or_else(|| format!("{name} removed"), |field| format!("{name}: {}", field.text()));
-            Alteration::new(
-                AlterationKind::Headers,
-                shorten(&format!("{name}: {}", sent.text(name)), LONGEST_SHOWN),
-                shorten(&became, LONGEST_SHOWN),
-            )
+            Alteration {
+                how: arrived.get(name).is_none().then_some(How::Removed),
+                ..Alteration::new(
+                    AlterationKind::Headers,
+                    shorten(&format!("{name}: {}", sent.text(name)), LONGEST_SHOWN),
+                    shorten(&became, LONGEST_SHOWN),
+                )
+            }
         })
         .collect()
 }
@@ -172,52 +205,4 @@ fn comparable(header: &Header, name: &str) -> Option<String> {
         }
         _ => squeezed(&field.text()),
     })
-}
-
-/// Whether a character carries no meaning: white space, and what cannot be seen.
-fn is_blank(c: char) -> bool {
-    c.is_whitespace() || matches!(c, '\u{200B}'..='\u{200D}' | '\u{00AD}' | '\u{2060}' | '\u{FEFF}') || c == '\0'
-}
-
-/// The text without all blanks: what is compared. Lines that mbox files mark (`>From `) lose their mark.
-fn squeezed(text: &str) -> String {
-    text.replace("\n>From ", "\nFrom ").chars().filter(|&c| !is_blank(c)).collect()
-}
-
-/// The text with each run of blanks as one space: what is shown.
-fn collapsed(text: &str) -> String {
-    text.split(is_blank).filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
-}
-
-/// Where two texts differ, with some context, each shortened.
-fn differing(sent: &str, arrived: &str) -> (String, String) {
-    let (sent, arrived): (Vec<char>, Vec<char>) = (sent.chars().collect(), arrived.chars().collect());
-    let start = sent.iter().zip(&arrived).take_while(|(a, b)| a == b).count();
-    let most = sent.len().min(arrived.len()) - start;
-    let end = sent
-        .iter()
-        .rev()
-        .zip(arrived.iter().rev())
-        .take(most)
-        .take_while(|(a, b)| a == b)
-        .count();
-    let window = |text: &[char]| {
-        // Whole words of context, unless a word is longer than that.
-        let earliest = start.saturating_sub(CONTEXT);
-        let from = (start.saturating_sub(2 * CONTEXT)..=earliest)
-            .rev()
-            .find(|&from| from == 0 || text[from - 1] == ' ')
-            .unwrap_or(earliest);
-        let latest = (text.len() - end + CONTEXT).min(text.len());
-        let to = (latest..text.len().min(latest + CONTEXT))
-            .find(|&to| text[to] == ' ')
-            .unwrap_or(latest);
-        let shown: String = text[from..to]
-            .iter()
-            .map(|&c| if c == links::PLACEHOLDER { '…' } else { c })
-            .collect();
-        let shown = if from > 0 { format!("… {shown}") } else { shown };
-        shorten(&if to < text.len() { format!("{shown} …") } else { shown }, LONGEST_SHOWN)
-    };
-    (window(&sent), window(&arrived))
 }

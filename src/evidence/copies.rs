@@ -1,7 +1,7 @@
 //! Copies: which messages are the probe itself, where its tag survived in them, and what was changed.
 
 use super::{
-    Finding, Recognizer, alterations, authentication, filters, hops, looks,
+    Finding, Recognizer, alterations, authentication, dkim, filters, hops, looks,
     mime::{Entity, Header},
     shorten,
 };
@@ -60,11 +60,19 @@ impl Recognizer {
                 .as_ref()
                 .map(|original| alterations::compare(original, message))
                 .unwrap_or_default(),
+            signatures: dkim::signatures(message, original.as_ref(), self.domain_of_sender(probe)),
             ..Evidence::default()
         };
         tell_of_the_way(&mut evidence, &message.header, original.as_ref().map(|original| &original.header));
         let evidence = Box::new(evidence);
         Finding::Copy { probe, evidence }
+    }
+
+    /// The domain of the sender of `probe`: whose signatures cover what we sent.
+    fn domain_of_sender(&self, probe: ProbeId) -> &str {
+        let planned = self.tags.index(probe).and_then(|index| self.plan.probes.get(index));
+        let address = planned.map_or("", |planned| &self.plan.sender(planned).address);
+        address.rsplit_once('@').map_or("", |(_, domain)| domain)
     }
 
     /// The places where the tag of `probe` still stands.

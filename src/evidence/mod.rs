@@ -16,6 +16,7 @@ mod codes;
 mod copies;
 mod decode;
 mod dialect;
+mod dkim;
 mod dsn;
 mod filters;
 mod hops;
@@ -26,6 +27,7 @@ mod mime;
 mod notification;
 mod posts;
 mod tags;
+mod wording;
 
 pub use codes::enhanced as enhanced_status;
 
