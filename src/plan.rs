@@ -3,7 +3,7 @@
 //! What it refuses is refused before anything is sent: a plan beyond its scenario's limits, routes or recipients that nothing fits.
 
 use crate::model::{
-    Case, Expectation, Hop, MailboxAccess, MailboxName, Plan, Probe, ProbeId, Recipient, RecipientFilter, Route, RouteKind, RunId, RunInfo,
+    Case, Expectation, Hop, MailboxAccess, MailboxName, MessageKind, Plan, Probe, ProbeId, Recipient, RecipientFilter, Route, RouteKind, RunId, RunInfo,
     Scenario, Site, Subset, TagKey, Time, Verdict,
 };
 use std::{
@@ -93,7 +93,7 @@ pub fn plan(site: &Site, scenario: &Scenario, start: &Start, random: &mut dyn Fn
                         sender: senders.index_of(&sender.name, sender),
                         route: route.name.clone(),
                         hop: hop.clone(),
-                        message: *message,
+                        message: message.clone(),
                         case: round.name.clone(),
                         expected,
                         expected_at,
@@ -148,8 +148,9 @@ pub fn plan(site: &Site, scenario: &Scenario, start: &Start, random: &mut dyn Fn
         addresses: addresses(site),
         recipients,
         senders: senders.values,
-        probes,
         spacing: scenario.limits.spacing.unwrap_or_default(),
+        templates: templates(scenario, &probes),
+        probes,
     })
 }
 
@@ -443,6 +444,17 @@ fn traces(site: &Site, mailboxes: &[MailboxName]) -> BTreeMap<MailboxName, Durat
         MailboxAccess::Imap(_) | MailboxAccess::Graph(_) | MailboxAccess::Group(_) => None,
     };
     mailboxes.iter().filter_map(trace).collect()
+}
+
+/// The templates that the probes name.
+fn templates(scenario: &Scenario, probes: &[Probe]) -> BTreeMap<String, String> {
+    let named = |file: &String| probes.iter().any(|probe| probe.message == MessageKind::Template(file.clone()));
+    scenario
+        .templates
+        .iter()
+        .filter(|(file, _)| named(file))
+        .map(|(file, text)| (file.clone(), text.clone()))
+        .collect()
 }
 
 /// Which mailbox belongs to which address: what binds a bounce that names a member to that member.

@@ -81,6 +81,7 @@ fn plan() -> Plan {
     };
     Plan {
         spacing: std::time::Duration::ZERO,
+        templates: std::collections::BTreeMap::new(),
         traces: std::collections::BTreeMap::new(),
         addresses: std::collections::BTreeMap::new(),
         run: RunInfo {
@@ -534,7 +535,7 @@ fn only_the_probe_itself_may_be_cleaned_away() {
 fn what_is_composed_arrives_unaltered() {
     for kind in MessageKind::ALL {
         let probe = Probe {
-            message: kind,
+            message: kind.clone(),
             ..probe_named("plain")
         };
         let plan = Arc::new(Plan {

@@ -339,6 +339,7 @@ fn planned(locals: &[&str]) -> Arc<Plan> {
         routes: vec![],
         recipients: RecipientFilter::default(),
         messages: vec![MessageKind::Plain],
+        messages_place: Place::default(),
         expect: None,
         within: Duration::from_mins(1),
         give_up_after: Duration::from_mins(5),
@@ -354,6 +355,7 @@ fn planned(locals: &[&str]) -> Arc<Plan> {
         expect: vec![Expectation::Verdict(Verdict::Inbox)],
         expect_place: Place::default(),
         limits: Limits::default(),
+        templates: std::collections::BTreeMap::new(),
         site: None,
     };
     let mut count = 0_u8;

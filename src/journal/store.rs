@@ -411,6 +411,7 @@ mod tests {
             addresses: std::collections::BTreeMap::default(),
             probes: vec![],
             spacing: Duration::ZERO,
+            templates: std::collections::BTreeMap::new(),
             traces: std::collections::BTreeMap::new(),
         }
     }

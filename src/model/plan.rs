@@ -26,6 +26,9 @@ pub struct Plan {
     /// Those of the mailboxes that are not read, because only a message trace may speak for them, and the traces themselves; each with its delay.
     #[serde(default)]
     pub traces: BTreeMap<MailboxName, Duration>,
+    /// The texts of the templates that probes name, so that whoever takes the run up composes the same messages.
+    #[serde(default)]
+    pub templates: BTreeMap<String, String>,
 }
 
 impl Plan {

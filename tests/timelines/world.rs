@@ -82,6 +82,7 @@ pub fn plan(given: &Given) -> Plan {
     };
     Plan {
         spacing: Duration::ZERO,
+        templates: std::collections::BTreeMap::new(),
         traces: given
             .traces
             .iter()

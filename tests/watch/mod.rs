@@ -126,6 +126,7 @@ impl Desk {
             mailboxes: vec![],
             probes: (0..recipients.len()).map(probe).collect(),
             spacing: std::time::Duration::ZERO,
+            templates: std::collections::BTreeMap::new(),
             traces: std::collections::BTreeMap::new(),
         });
         let (told, events) = mpsc::channel(1024);
