@@ -3,7 +3,7 @@
 //! What it refuses is refused before anything is sent: a plan beyond its scenario's limits, routes or recipients that nothing fits.
 
 use crate::model::{
-    Case, Expectation, Hop, MailboxAccess, MailboxName, MessageKind, Plan, Probe, ProbeId, Recipient, RecipientFilter, Route, RouteKind, RunId, RunInfo,
+    Case, Expectation, Hop, MailboxAccess, MailboxName, MessageKind, Place, Plan, Probe, ProbeId, Recipient, RecipientFilter, Route, RouteKind, RunId, RunInfo,
     Scenario, Site, Subset, TagKey, Time, Verdict,
 };
 use std::{
@@ -42,6 +42,21 @@ pub enum PlanError {
     /// No recipient takes part.
     #[error("no recipient takes part: {0}")]
     NoRecipients(String),
+    /// A message that pretends to come from the recipient's own people, to a domain that is not listed as the site's own.
+    #[error(
+        "{place}: `{message}` pretends to come from the recipient's own people, and {domain} is not listed under the site's `own_domains`\n  help: if it \
+         is yours, add it there and publish the record that `mailflow check` prints; otherwise leave {address} out of this round"
+    )]
+    NotOwn {
+        /// Where the scenario names the message.
+        place: Place,
+        /// The kind of message, by its word.
+        message: &'static str,
+        /// The recipient's domain.
+        domain: String,
+        /// The recipient.
+        address: String,
+    },
     /// Too many probes.
     #[error(
         "the plan has {planned} probes, but the scenario's `limits` allow {limit}\n  help: narrow it with `--only`, or raise `limits: {{ probes: {planned} }}`"
@@ -81,6 +96,7 @@ pub fn plan(site: &Site, scenario: &Scenario, start: &Start, random: &mut dyn Fn
                 let Some(hop) = hop_of(site, route, recipient) else { continue };
                 let Some(sender) = site.sender(&route.sender) else { continue };
                 for message in &round.messages {
+                    refuse_impersonation(site, round, recipient, message)?;
                     let id = ProbeId::new(&start.run, random());
                     let tag = start.key.tag(id);
                     let (expected, expected_at) = expectation(recipient, round, scenario);
@@ -151,6 +167,20 @@ pub fn plan(site: &Site, scenario: &Scenario, start: &Start, random: &mut dyn Fn
         spacing: scenario.limits.spacing.unwrap_or_default(),
         templates: templates(scenario, &probes),
         probes,
+    })
+}
+
+/// Refuses a message that pretends to come from the recipient's own people, where the site does not list the domain as its own.
+fn refuse_impersonation(site: &Site, round: &Case, recipient: &Recipient, message: &MessageKind) -> Result<(), PlanError> {
+    let domain = recipient.domain();
+    if !message.impersonates() || site.own_domains.contains(&domain) {
+        return Ok(());
+    }
+    Err(PlanError::NotOwn {
+        place: round.messages_place.clone(),
+        message: message.word(),
+        domain,
+        address: recipient.address.clone(),
     })
 }
 

@@ -40,6 +40,23 @@ pub struct Site {
     pub tag_key: Option<SecretSource>,
     /// The DNS server that is asked about names; `None`: the system's.
     pub resolver: Option<SocketAddr>,
+    /// The domains to which messages may go that pretend to come from their own people (lower case); each must also be proven by its DNS.
+    pub own_domains: Vec<String>,
+    /// How senders sign, by their names. Kept apart from [`Sender`], which plans and journals hold.
+    pub dkim: BTreeMap<String, Dkim>,
+}
+
+/// How a sender signs its messages (RFC 6376).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dkim {
+    /// The signing domain, `d=`.
+    pub domain: String,
+    /// The selector, `s=`.
+    pub selector: String,
+    /// Where the private key comes from, in PEM.
+    pub key: SecretSource,
+    /// Where that is said.
+    pub place: Place,
 }
 
 impl Site {

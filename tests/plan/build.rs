@@ -128,6 +128,8 @@ pub fn site(recipients: Vec<Recipient>) -> Site {
         recipients,
         tag_key: None,
         resolver: None,
+        own_domains: vec![],
+        dkim: std::collections::BTreeMap::new(),
     }
 }
 
