@@ -3,8 +3,8 @@
 //! What it refuses is refused before anything is sent: a plan beyond its scenario's limits, routes or recipients that nothing fits.
 
 use crate::model::{
-    Case, Expectation, Hop, MailboxAccess, MailboxName, MessageKind, Place, Plan, Probe, ProbeId, Recipient, RecipientFilter, Route, RouteKind, RunId, RunInfo,
-    Scenario, Site, Subset, TagKey, Time, Verdict,
+    Case, Expectation, Hop, MailboxAccess, MailboxName, MessageKind, Place, Plan, Probe, ProbeId, Recipient, RecipientFilter, Route,
+    RouteKind, RunId, RunInfo, Scenario, Site, Subset, TagKey, Time, Verdict,
 };
 use std::{
     cmp::Reverse,

@@ -251,10 +251,16 @@ fn kinds_of_message_are_read_with_what_they_need() {
     assert!(own.messages.contains(&notice) && own.messages.contains(&MessageKind::Eicar));
     assert!(own.messages.contains(&MessageKind::Large(5 << 20)) && own.messages.contains(&MessageKind::Large(20 << 20)));
     assert_eq!((own.messages_place.line, one.messages_place.line), (5, 7));
-    assert_eq!((&one.messages, &another.messages), (&vec![notice], &vec![MessageKind::Large(300 << 10)]));
+    assert_eq!(
+        (&one.messages, &another.messages),
+        (&vec![notice], &vec![MessageKind::Large(300 << 10)])
+    );
     let read: Vec<&str> = scenario.templates.keys().map(String::as_str).collect();
     assert_eq!(read, ["notice.eml"], "each file once");
-    assert_eq!(scenario.templates["notice.eml"], fs::read_to_string("tests/config/valid/notice.eml").unwrap());
+    assert_eq!(
+        scenario.templates["notice.eml"],
+        fs::read_to_string("tests/config/valid/notice.eml").unwrap()
+    );
 }
 
 #[test]

@@ -6,8 +6,8 @@ mod build;
 use build::{expecting, mailbox, mx, recipient, round, scenario, site, smtp, with_role};
 use mailflow::{
     model::{
-        Case, Expectation, KEY_LENGTH, Limits, MailboxName, MessageKind, Plan, QuarantinePolicy, Recipient, RecipientFilter, Route, RunId,
-        Scenario, Site, Subset, TagKey, Time, Verdict,
+        Case, Expectation, KEY_LENGTH, Limits, MailboxName, MessageKind, Place, Plan, QuarantinePolicy, Recipient, RecipientFilter, Route,
+        RunId, Scenario, Site, Subset, TagKey, Time, Verdict,
     },
     plan::{PlanError, Start, hops, plan},
 };

@@ -315,8 +315,8 @@ fn planned(locals: &[&str]) -> Arc<Plan> {
             name: "mx".into(),
             kind: RouteKind::Mx(MxRoute {
                 resolver: None,
-        own_domains: vec![],
-        dkim: std::collections::BTreeMap::new(),
+                own_domains: vec![],
+                dkim: std::collections::BTreeMap::new(),
                 port: 25,
                 tls: TlsMode::Opportunistic,
                 ca: None,

@@ -179,7 +179,11 @@ impl Desk {
             text.push_str(&format!("{line}\n"));
         }
         self.output.print(text.as_bytes())?;
-        Ok(if silent + missing + unproven == 0 { Code::Passed } else { Code::Failed })
+        Ok(if silent + missing + unproven == 0 {
+            Code::Passed
+        } else {
+            Code::Failed
+        })
     }
 }
 

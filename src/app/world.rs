@@ -1,6 +1,11 @@
 //! From a site to the parts that send and watch: one sender a route, one watcher a login.
 
-use super::{Halt, proofs::{Signers, signers}, sign_ins::SignIns, tenants::Tenants};
+use super::{
+    Halt,
+    proofs::{Signers, signers},
+    sign_ins::SignIns,
+    tenants::Tenants,
+};
 use crate::scrub::Scrubber;
 use crate::{
     clock::Clock,

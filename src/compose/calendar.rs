@@ -51,7 +51,10 @@ fn invitation(wording: &Wording) -> String {
         format!("SUMMARY:{}", text(&wording.subject())),
         format!(
             "DESCRIPTION:{}",
-            text(&format!("A test of mailflow. This entry may be deleted.\nReference: {}", wording.tag))
+            text(&format!(
+                "A test of mailflow. This entry may be deleted.\nReference: {}",
+                wording.tag
+            ))
         ),
         "SEQUENCE:0".to_owned(),
         "STATUS:TENTATIVE".to_owned(),
@@ -77,7 +80,13 @@ fn in_uri(address: &str) -> String {
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~@!$'*+".contains(byte);
     address
         .bytes()
-        .map(|byte| if plain(&byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .map(|byte| {
+            if plain(&byte) {
+                char::from(byte).to_string()
+            } else {
+                format!("%{byte:02X}")
+            }
+        })
         .collect()
 }
 

@@ -10,8 +10,12 @@ pub(super) fn content(wording: &Wording) -> Content {
     let said = "The two files attached to this message are the standard test file for virus scanners. It harms nothing. A scanner that works keeps it \
                 out of the mailbox.";
     let file = HALVES.concat().into_bytes();
-    Content::with_files(wording, &[said], [
-        ("eicar.com", "application/octet-stream", file.clone()),
-        ("eicar.txt", "application/octet-stream", file),
-    ])
+    Content::with_files(
+        wording,
+        &[said],
+        [
+            ("eicar.com", "application/octet-stream", file.clone()),
+            ("eicar.txt", "application/octet-stream", file),
+        ],
+    )
 }

@@ -7,7 +7,10 @@ pub(super) fn fields(wording: &Wording) -> [(&'static str, String); 7] {
     let Wording { tag, domain, sender, .. } = wording;
     [
         ("List-Id", format!("Mail-flow test <mailflow-test.{domain}>")),
-        ("List-Unsubscribe", format!("<{}/unsubscribe>, <mailto:{sender}?subject=unsubscribe%20{tag}>", wording.link())),
+        (
+            "List-Unsubscribe",
+            format!("<{}/unsubscribe>, <mailto:{sender}?subject=unsubscribe%20{tag}>", wording.link()),
+        ),
         ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click".to_owned()),
         ("List-Help", format!("<mailto:{sender}?subject=help>")),
         ("List-Owner", format!("<mailto:{sender}>")),

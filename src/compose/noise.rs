@@ -7,10 +7,9 @@ impl Noise {
     /// The stream of this tag.
     pub fn of(tag: &str) -> Self {
         // FNV-1a: every character of the tag counts.
-        Self(
-            tag.bytes()
-                .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)),
-        )
+        Self(tag.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+        }))
     }
 
     fn next(&mut self) -> u64 {

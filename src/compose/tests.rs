@@ -36,7 +36,11 @@ fn plan(role: &str) -> Plan {
         .zip(MessageKind::ALL)
         .map(|(number, message)| {
             // Small, so that the tests that compose every kind many times are quick.
-            let message = if let MessageKind::Large(_) = message { MessageKind::Large(50_000) } else { message };
+            let message = if let MessageKind::Large(_) = message {
+                MessageKind::Large(50_000)
+            } else {
+                message
+            };
             let id = ProbeId::new(&id, [number; 16]);
             let tag = key.tag(id);
             Probe {
@@ -163,7 +167,11 @@ fn the_tag_stands_in_message_id_header_subject_and_text() {
         let pretended = probe.message == MessageKind::SelfSpoof;
         assert_eq!(
             message.from().unwrap().first().unwrap().address(),
-            Some(if pretended { "mailflow-probe@contoso.example" } else { "probe@sender.example" })
+            Some(if pretended {
+                "mailflow-probe@contoso.example"
+            } else {
+                "probe@sender.example"
+            })
         );
         assert_eq!(message.to().unwrap().first().unwrap().address(), Some("billing@contoso.example"));
         assert_eq!(message.date().unwrap().to_rfc3339(), "2026-11-23T10:00:00Z");

@@ -8,7 +8,11 @@ use chrono::Duration;
 const VALID: Duration = Duration::hours(72);
 
 pub(super) fn subject(wording: &Wording) -> String {
-    format!("Verify your address, code {} (mail-flow test) [tag {}]", wording.code(), wording.tag)
+    format!(
+        "Verify your address, code {} (mail-flow test) [tag {}]",
+        wording.code(),
+        wording.tag
+    )
 }
 
 pub(super) fn content(wording: &Wording) -> Content {

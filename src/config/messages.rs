@@ -89,7 +89,10 @@ fn size(node: &Node, mistakes: &mut Mistakes) -> Option<u64> {
     if !(MessageKind::LEAST..=MessageKind::MOST).contains(&octets) {
         let [least, most] = [MessageKind::LEAST, MessageKind::MOST].map(|octets| MessageKind::Large(octets).to_string());
         let [least, most] = [&least, &most].map(|shown| shown.trim_start_matches("large "));
-        mistakes.note(node.caret(), format!("expected a size from {least} to {most}, found {}", quoted(text)));
+        mistakes.note(
+            node.caret(),
+            format!("expected a size from {least} to {most}, found {}", quoted(text)),
+        );
         return None;
     }
     Some(octets)
@@ -108,7 +111,9 @@ pub(super) fn kinds(
                 context
                     .mistakes
                     .note(message.span.clone(), "`eicar` is sent only where the scenario allows it")
-                    .help("it is what every virus scanner raises an alarm for: tell those who watch, then write `allow_malware_test: true`");
+                    .help(
+                        "it is what every virus scanner raises an alarm for: tell those who watch, then write `allow_malware_test: true`",
+                    );
             }
             MessageKind::Template(file) if !templates.contains_key(file) => {
                 if let Some(text) = template_of(context, message, file) {
@@ -124,20 +129,25 @@ pub(super) fn kinds(
 fn template_of(context: &mut Context<'_>, at: &At<Message>, file: &str) -> Option<String> {
     let path = context.folder.join(file);
     let shown = path.display().to_string();
-    let checked = read(&path).map_err(|title| (format!("the template {} {title}", quoted(&shown)), None)).and_then(|text| {
-        template::check(&text).map_err(|flaw| {
-            let place = quoted(&format!("{shown}:{}", flaw.line));
-            let help = flaw.placeholder.map(|name| {
-                suggestion(&name, template::PLACEHOLDERS).unwrap_or_else(|| format!("those that exist: {}", template::PLACEHOLDERS.join(", ")))
-            });
-            (format!("in {place}: {}", flaw.what), help)
-        })?;
-        Ok(text)
-    });
+    let checked = read(&path)
+        .map_err(|title| (format!("the template {} {title}", quoted(&shown)), None))
+        .and_then(|text| {
+            template::check(&text).map_err(|flaw| {
+                let place = quoted(&format!("{shown}:{}", flaw.line));
+                let help = flaw.placeholder.map(|name| {
+                    suggestion(&name, template::PLACEHOLDERS)
+                        .unwrap_or_else(|| format!("those that exist: {}", template::PLACEHOLDERS.join(", ")))
+                });
+                (format!("in {place}: {}", flaw.what), help)
+            })?;
+            Ok(text)
+        });
     match checked {
         Ok(text) => Some(text),
         Err((title, help)) => {
-            let help = help.unwrap_or_else(|| "a template is a message as a file (.eml), UTF-8; a relative path begins at the scenario's folder".into());
+            let help = help.unwrap_or_else(|| {
+                "a template is a message as a file (.eml), UTF-8; a relative path begins at the scenario's folder".into()
+            });
             context.mistakes.note(at.span.clone(), title).help(help);
             None
         }
@@ -173,9 +183,18 @@ impl JsonSchema for Message {
             .map(|kind| serde_json::json!({ "type": "string", "const": kind.word(), "description": meaning(kind) }));
         let with = |key: &str, value: serde_json::Value| serde_json::json!({ "type": "object", "properties": { key: value }, "required": [key], "additionalProperties": false });
         let data = [
-            with("large", serde_json::json!({ "type": "string", "pattern": "^[0-9]+(B|[kK]B|KiB|MB|MiB)$", "description": "A message of this size, header included, such as 20MB." })),
-            with("template", serde_json::json!({ "type": "string", "description": "A message of your own: a file (.eml) in UTF-8 with placeholders such as {tag}, {recipient}, {role}, {date} and {link}. A relative path begins at the scenario's folder." })),
-            with("display-name", serde_json::json!({ "type": "string", "description": "This person's name before the sender's own address in `From`. Only to domains listed under the site's `own_domains`." })),
+            with(
+                "large",
+                serde_json::json!({ "type": "string", "pattern": "^[0-9]+(B|[kK]B|KiB|MB|MiB)$", "description": "A message of this size, header included, such as 20MB." }),
+            ),
+            with(
+                "template",
+                serde_json::json!({ "type": "string", "description": "A message of your own: a file (.eml) in UTF-8 with placeholders such as {tag}, {recipient}, {role}, {date} and {link}. A relative path begins at the scenario's folder." }),
+            ),
+            with(
+                "display-name",
+                serde_json::json!({ "type": "string", "description": "This person's name before the sender's own address in `From`. Only to domains listed under the site's `own_domains`." }),
+            ),
         ];
         json_schema!({ "description": "The kind of message that carries a probe.", "oneOf": simple.chain(data).collect::<Vec<_>>() })
     }

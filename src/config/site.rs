@@ -81,19 +81,25 @@ fn keys(context: &mut Context<'_>, shape: &SiteShape) -> BTreeMap<String, Dkim> 
     let mut keys = BTreeMap::new();
     for (name, sender) in only.chain(named.map(|(name, sender)| (name.value.clone(), sender))) {
         let Some(dkim) = &sender.dkim else { continue };
-        for (text, what) in [(&dkim.domain, "a domain such as contoso.example"), (&dkim.selector, "a selector such as mail2026")] {
+        for (text, what) in [
+            (&dkim.domain, "a domain such as contoso.example"),
+            (&dkim.selector, "a selector such as mail2026"),
+        ] {
             if let Some(text) = text.as_ref().filter(|text| !is_domain(text)) {
                 let title = format!("expected {what}, found {}", quoted(text));
                 context.mistakes.note(text.span.clone(), title);
             }
         }
         if let (Some(domain), Some(selector), Some(key)) = (&dkim.domain, &dkim.selector, &dkim.key) {
-            keys.insert(name, Dkim {
-                domain: domain.to_ascii_lowercase(),
-                selector: selector.value.clone(),
-                key: key.0.clone(),
-                place: context.place(&dkim.span),
-            });
+            keys.insert(
+                name,
+                Dkim {
+                    domain: domain.to_ascii_lowercase(),
+                    selector: selector.value.clone(),
+                    key: key.0.clone(),
+                    place: context.place(&dkim.span),
+                },
+            );
         }
     }
     keys

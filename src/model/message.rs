@@ -181,7 +181,9 @@ mod tests {
     fn each_word_is_that_of_the_journal() {
         for kind in MessageKind::ALL {
             let stored = serde_json::to_value(&kind).unwrap();
-            let word = stored.as_str().map_or_else(|| stored.as_object().unwrap().keys().next().unwrap().clone(), str::to_owned);
+            let word = stored
+                .as_str()
+                .map_or_else(|| stored.as_object().unwrap().keys().next().unwrap().clone(), str::to_owned);
             assert_eq!(word, kind.word());
         }
     }

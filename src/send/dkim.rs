@@ -120,7 +120,9 @@ impl Signer {
 
     fn field(&self, key: impl SigningKey<Hasher = Sha256>, message: &[u8]) -> Option<String> {
         let names = field_names(message);
-        let present = SIGNED.iter().filter(|signed| names.iter().any(|name| name.eq_ignore_ascii_case(signed)));
+        let present = SIGNED
+            .iter()
+            .filter(|signed| names.iter().any(|name| name.eq_ignore_ascii_case(signed)));
         let signer = DkimSigner::from_key(key)
             .domain(self.domain.as_str())
             .selector(self.selector.as_str())
@@ -131,7 +133,9 @@ impl Signer {
 
 /// The names of the fields in a message's header.
 fn field_names(message: &[u8]) -> Vec<&str> {
-    let lines = message.split(|&byte| byte == b'\n').take_while(|line| !line.trim_ascii().is_empty());
+    let lines = message
+        .split(|&byte| byte == b'\n')
+        .take_while(|line| !line.trim_ascii().is_empty());
     lines
         .filter(|line| !line.starts_with(b" ") && !line.starts_with(b"\t"))
         .filter_map(|line| std::str::from_utf8(line.split(|&byte| byte == b':').next()?).ok())

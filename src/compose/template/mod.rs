@@ -244,7 +244,9 @@ impl Filled {
         for header in message.headers() {
             let name = header.name();
             let is_ours = OURS.iter().any(|ours| ours.eq_ignore_ascii_case(name))
-                || ["content-", "resent-"].iter().any(|start| name.to_ascii_lowercase().starts_with(start));
+                || ["content-", "resent-"]
+                    .iter()
+                    .any(|start| name.to_ascii_lowercase().starts_with(start));
             let value = self
                 .text
                 .get(header.offset_start() as usize..header.offset_end() as usize)
@@ -264,7 +266,10 @@ impl Filled {
 
 /// A value in one line, unfolded.
 fn on_one_line(value: &str) -> String {
-    let words: Vec<&str> = value.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> = value
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|word| !word.is_empty())
+        .collect();
     words.join(" ")
 }
 

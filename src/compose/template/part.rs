@@ -37,8 +37,12 @@ impl<'a> Writer<'a> {
         let texts = || message.parts.iter().enumerate().filter(|(_, part)| !is_file(part));
         if !texts().any(|(_, part)| writer.text(part).is_some_and(|text| text.contains(tag))) {
             writer.without_tag = [
-                texts().find(|(_, part)| matches!(part.body, PartType::Text(_))).map(|(index, _)| index),
-                texts().find(|(_, part)| matches!(part.body, PartType::Html(_))).map(|(index, _)| index),
+                texts()
+                    .find(|(_, part)| matches!(part.body, PartType::Text(_)))
+                    .map(|(index, _)| index),
+                texts()
+                    .find(|(_, part)| matches!(part.body, PartType::Html(_)))
+                    .map(|(index, _)| index),
             ];
         }
         writer
@@ -114,7 +118,10 @@ impl<'a> Writer<'a> {
         let (main, sub) = kind.map_or(("text", "plain"), |kind| (kind.ctype(), kind.subtype().unwrap_or("plain")));
         out.extend(format!("Content-Type: {main}/{sub}; charset=utf-8").bytes());
         for attribute in kind.and_then(|kind| kind.attributes()).into_iter().flatten() {
-            let is_plain = attribute.value.bytes().all(|byte| (byte.is_ascii_graphic() || byte == b' ') && !b"\"\\".contains(&byte));
+            let is_plain = attribute
+                .value
+                .bytes()
+                .all(|byte| (byte.is_ascii_graphic() || byte == b' ') && !b"\"\\".contains(&byte));
             if !attribute.name.eq_ignore_ascii_case("charset") && is_plain && attribute.value.len() < 200 {
                 out.extend(format!(";\r\n {}=\"{}\"", attribute.name, attribute.value).bytes());
             }
@@ -144,7 +151,8 @@ impl<'a> Writer<'a> {
 
 /// Whether a part is a file, and not a text that is read.
 fn is_file(part: &MessagePart) -> bool {
-    part.content_disposition().is_some_and(|disposition| disposition.ctype().eq_ignore_ascii_case("attachment"))
+    part.content_disposition()
+        .is_some_and(|disposition| disposition.ctype().eq_ignore_ascii_case("attachment"))
 }
 
 fn finish(body: &Body, out: &mut Vec<u8>) {

@@ -38,7 +38,12 @@ fn a_notice_of_verification_has_a_code_a_link_and_a_deadline_and_says_that_it_is
     let link = format!("https://sender.example/mailflow/{tag}");
     for text in [message.body_text(0).unwrap(), message.body_html(0).unwrap()] {
         let text = text.replace("\r\n", " ");
-        for expected in [code, &link, "26 November 2026, 10:00 UTC", "It is a test: there is nothing to verify."] {
+        for expected in [
+            code,
+            &link,
+            "26 November 2026, 10:00 UTC",
+            "It is a test: there is nothing to verify.",
+        ] {
             assert!(text.contains(expected), "{expected} in {text}");
         }
     }
@@ -86,7 +91,9 @@ fn an_archive_opens_and_an_encrypted_one_only_with_the_password_in_the_text() {
     file.read_to_string(&mut opened).unwrap();
     assert_eq!((&*file.name().unwrap(), opened), ("mail-flow-test.txt", text));
     drop(file);
-    let wrong = archive.by_index_decrypt(0, b"mailflow-000000").map(|mut file| file.read_to_end(&mut Vec::new()));
+    let wrong = archive
+        .by_index_decrypt(0, b"mailflow-000000")
+        .map(|mut file| file.read_to_end(&mut Vec::new()));
     assert!(!matches!(wrong, Ok(Ok(_))), "with another password");
 }
 
@@ -98,7 +105,10 @@ fn an_invitation_is_one_by_rfc_5545_in_the_text_and_as_a_file() {
     let part = message.parts.iter().find(|part| part.is_content_type("text", "calendar")).unwrap();
     assert_eq!(part.content_type().unwrap().attribute("method"), Some("REQUEST"));
     let PartType::Text(calendar) = &part.body else { panic!("text") };
-    let file = message.attachments().find(|part| part.attachment_name() == Some("invite.ics")).unwrap();
+    let file = message
+        .attachments()
+        .find(|part| part.attachment_name() == Some("invite.ics"))
+        .unwrap();
     assert_eq!(file.contents(), calendar.as_bytes());
     for line in calendar.strip_suffix("\r\n").unwrap().split("\r\n") {
         assert!(line.len() <= 75 && !line.contains(['\r', '\n']), "{line}");
@@ -160,20 +170,37 @@ fn scripts_go_encoded_to_ascii_addresses_and_as_they_are_to_others() {
     assert_eq!(encoded.subject(), wide.subject());
     for message in [encoded, wide] {
         let text = message.body_text(0).unwrap();
-        for expected in ["Съешь ещё этих", "דג סקרן", "e\u{301} n\u{303}", "👩🏽\u{200d}💻", "視野無限廣", tag.as_str()] {
+        for expected in [
+            "Съешь ещё этих",
+            "דג סקרן",
+            "e\u{301} n\u{303}",
+            "👩🏽\u{200d}💻",
+            "視野無限廣",
+            tag.as_str(),
+        ] {
             assert!(text.contains(expected), "{expected} in {text}");
         }
     }
     let plain = only(MessageKind::Plain, "büro@süd.example");
     let raw = String::from_utf8(compose(&plain, &plain.probes[0])).unwrap();
-    assert!(raw.contains("\r\nTo: <büro@süd.example>\r\n"), "no encoded word in an address: {raw}");
+    assert!(
+        raw.contains("\r\nTo: <büro@süd.example>\r\n"),
+        "no encoded word in an address: {raw}"
+    );
 }
 
 #[test]
 fn a_list_says_so_in_its_header_with_the_senders_own_domain_only() {
     let (bytes, tag) = composed(MessageKind::List);
     let message = parsed(&bytes);
-    let field = |name: &str| message.header_raw(name).unwrap_or_else(|| panic!("{name}")).split_whitespace().collect::<Vec<_>>().join(" ");
+    let field = |name: &str| {
+        message
+            .header_raw(name)
+            .unwrap_or_else(|| panic!("{name}"))
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
     assert_eq!(field("List-Id"), "Mail-flow test <mailflow-test.sender.example>");
     assert_eq!(
         field("List-Unsubscribe"),
@@ -188,7 +215,10 @@ fn the_test_virus_is_attached_whole_and_stands_in_no_clear() {
     let (bytes, _) = composed(MessageKind::Eicar);
     let virus = [r"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD", "-ANTIVIRUS-TEST-FILE!$H+H*"].concat();
     let message = parsed(&bytes);
-    let files: Vec<_> = message.attachments().map(|part| (part.attachment_name().unwrap(), part.contents())).collect();
+    let files: Vec<_> = message
+        .attachments()
+        .map(|part| (part.attachment_name().unwrap(), part.contents()))
+        .collect();
     assert_eq!(files, [("eicar.com", virus.as_bytes()), ("eicar.txt", virus.as_bytes())]);
     assert_eq!(virus.len(), 68);
 }
@@ -197,7 +227,11 @@ fn the_test_virus_is_attached_whole_and_stands_in_no_clear() {
 fn only_the_name_or_the_address_in_from_pretends() {
     for (kind, name, address) in [
         (MessageKind::SelfSpoof, "Prüfer, Mailfluß", "mailflow-probe@contoso.example"),
-        (MessageKind::DisplayName("Kim \"K\" Lee".to_owned()), "Kim \"K\" Lee", "probe@sender.example"),
+        (
+            MessageKind::DisplayName("Kim \"K\" Lee".to_owned()),
+            "Kim \"K\" Lee",
+            "probe@sender.example",
+        ),
     ] {
         let (bytes, tag) = composed(kind);
         let message = parsed(&bytes);

@@ -41,18 +41,31 @@ fn subject_further_fields_and_structure_are_the_files_and_the_rest_is_ours() {
         assert!(message.header(gone).is_none(), "{gone}");
     }
     for once in ["From", "To", "Subject", "Message-ID", "Date", "MIME-Version", "Content-Type"] {
-        assert_eq!(raw.split("\r\n\r\n").next().unwrap().matches(&format!("\n{once}: ")).count() + usize::from(raw.starts_with(once)), 1, "{once}");
+        assert_eq!(
+            raw.split("\r\n\r\n").next().unwrap().matches(&format!("\n{once}: ")).count() + usize::from(raw.starts_with(once)),
+            1,
+            "{once}"
+        );
     }
     let subject = message.subject().unwrap();
-    assert!(subject.starts_with("Prüfung für Sales & <Service> \u{2013} ") && subject.ends_with(&format!(" [tag {tag}]")), "{subject}");
-    assert_eq!(message.header("X-Vendor-Notice").unwrap().as_text(), Some("billing@contoso.example; level=high"));
+    assert!(
+        subject.starts_with("Prüfung für Sales & <Service> \u{2013} ") && subject.ends_with(&format!(" [tag {tag}]")),
+        "{subject}"
+    );
+    assert_eq!(
+        message.header("X-Vendor-Notice").unwrap().as_text(),
+        Some("billing@contoso.example; level=high")
+    );
     let link = format!("https://sender.example/mailflow/{tag}");
     assert_eq!(
         message.body_text(0).unwrap(),
         format!("Grüße an Sales & <Service>: {link} am 23 November 2026, {{color:red}} {{ tag }}")
     );
     let html = message.body_html(0).unwrap();
-    assert!(html.contains(&format!("Sales &amp; &lt;Service&gt;: <a href=\"{link}\">{tag}</a>")), "{html}");
+    assert!(
+        html.contains(&format!("Sales &amp; &lt;Service&gt;: <a href=\"{link}\">{tag}</a>")),
+        "{html}"
+    );
     assert!(html.contains("x{color:red}"), "{html}");
     let file = message.attachment(0).unwrap();
     assert_eq!((file.attachment_name(), file.contents()), (Some("a.bin"), &[0, 1, 2, 255][..]));
@@ -67,8 +80,16 @@ fn a_template_that_names_no_tag_gets_it() {
     assert_eq!(message.body_text(0).unwrap(), format!("Hello.\r\n\r\nReference: {tag}\r\n"));
     let (bytes, tag) = filled("Content-Type: text/html\n\n<html><body>Grüße</body></html>\n");
     let message = MessageParser::default().parse(&bytes).unwrap();
-    assert!(message.subject().unwrap().starts_with("Mail-flow test for Sales"), "without one, it is ours");
-    assert!(message.body_html(0).unwrap().contains(&format!("Grüße<p>Reference: {tag}</p>\r\n</body>")));
+    assert!(
+        message.subject().unwrap().starts_with("Mail-flow test for Sales"),
+        "without one, it is ours"
+    );
+    assert!(
+        message
+            .body_html(0)
+            .unwrap()
+            .contains(&format!("Grüße<p>Reference: {tag}</p>\r\n</body>"))
+    );
 }
 
 #[test]
@@ -76,16 +97,23 @@ fn a_value_is_not_filled_in_again() {
     let mut plan = plan("{tag} {nothing}");
     plan.probes.truncate(1);
     plan.probes[0].message = MessageKind::Template("a".to_owned());
-    plan.templates.insert("a".to_owned(), "Subject: {role}\n\n{role} {tag}\n".to_owned());
+    plan.templates
+        .insert("a".to_owned(), "Subject: {role}\n\n{role} {tag}\n".to_owned());
     let bytes = compose(&plan, &plan.probes[0]);
     let message = MessageParser::default().parse(&bytes).unwrap();
-    assert!(message.subject().unwrap().starts_with("{tag} {nothing} [tag "), "{:?}", message.subject());
+    assert!(
+        message.subject().unwrap().starts_with("{tag} {nothing} [tag "),
+        "{:?}",
+        message.subject()
+    );
     assert!(message.body_text(0).unwrap().starts_with("{tag} {nothing} "));
 }
 
 #[test]
 fn what_is_no_template_is_refused_with_its_line() {
-    let deep: String = (0..12).map(|n| format!("Content-Type: multipart/mixed; boundary=b{n}\n\n--b{n}\n")).collect();
+    let deep: String = (0..12)
+        .map(|n| format!("Content-Type: multipart/mixed; boundary=b{n}\n\n--b{n}\n"))
+        .collect();
     let many = format!("Content-Type: multipart/mixed; boundary=b\n\n{}--b--\n", "--b\n\nx\n".repeat(200));
     for (text, line, what) in [
         ("", 1, "begins with its header"),
@@ -97,12 +125,20 @@ fn what_is_no_template_is_refused_with_its_line() {
             1,
             "no placeholder {name}",
         ),
-        ("Subject: x\nContent-Type: multipart/signed; boundary=b\n\n--b\n\nx\n--b--\n", 1, "signed"),
+        (
+            "Subject: x\nContent-Type: multipart/signed; boundary=b\n\n--b\n\nx\n--b--\n",
+            1,
+            "signed",
+        ),
         (&deep, 1, "nested deeper"),
         (&many, 1, "more than 100 parts"),
     ] {
         let flaw = template::check(text).unwrap_err();
-        assert!(flaw.line == line && flaw.what.contains(what), "{flaw:?} for {}", &text[..text.len().min(60)]);
+        assert!(
+            flaw.line == line && flaw.what.contains(what),
+            "{flaw:?} for {}",
+            &text[..text.len().min(60)]
+        );
     }
 }
 

@@ -69,11 +69,17 @@ async fn what_is_signed_verifies_and_what_is_altered_does_not() {
         assert_eq!(verified(&signer, &signed).await, [true]);
         let text = String::from_utf8(signed).unwrap();
         let header = text.split("\r\n\r\n").next().unwrap();
-        assert!(header.starts_with("DKIM-Signature: v=1; ") && header.contains("c=relaxed/relaxed"), "{header}");
+        assert!(
+            header.starts_with("DKIM-Signature: v=1; ") && header.contains("c=relaxed/relaxed"),
+            "{header}"
+        );
         assert!(text.ends_with(MESSAGE), "the message itself is not touched");
         assert!(text.lines().all(|line| line.len() < 998));
         // White space at line ends, folds and the case of names carry no meaning in this canonical form.
-        let rewrapped = text.replace("a\r\n very long", "a very\r\n\tlong").replace("test.  ", "test.").replace("Subject:", "SUBJECT:");
+        let rewrapped = text
+            .replace("a\r\n very long", "a very\r\n\tlong")
+            .replace("test.  ", "test.")
+            .replace("\r\nSubject:", "\r\nSUBJECT:");
         assert_eq!(verified(&signer, rewrapped.as_bytes()).await, [true]);
         for (from, to) in [
             ("Hello", "Hallo"),
@@ -111,7 +117,13 @@ fn the_record_is_what_openssl_makes_of_the_key() {
 #[test]
 fn keys_that_cannot_sign_are_refused_and_never_shown() {
     let cut = &RSA[..RSA.len() / 2];
-    for (pem, said) in [("", "no private key"), ("hunter2", "no private key"), (cut, "no private key"), (RSA_1024, "2048 bits"), (EC, "2048 bits")] {
+    for (pem, said) in [
+        ("", "no private key"),
+        ("hunter2", "no private key"),
+        (cut, "no private key"),
+        (RSA_1024, "2048 bits"),
+        (EC, "2048 bits"),
+    ] {
         let refused = Signer::new("sender.example", "s1", &pem.to_owned().into()).unwrap_err();
         assert!(refused.contains(said), "{refused}");
         assert!(!refused.contains("hunter2") && !refused.contains("MII"), "{refused}");
