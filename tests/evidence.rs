@@ -89,6 +89,7 @@ fn plan() -> Plan {
     Plan {
         spacing: std::time::Duration::ZERO,
         paths: vec![],
+        templates: std::collections::BTreeMap::new(),
         traces: std::collections::BTreeMap::new(),
         addresses: std::collections::BTreeMap::new(),
         run: RunInfo {
@@ -220,7 +221,11 @@ fn shown(findings: &[Finding], tag: &str) -> Value {
                 object.retain(|field, value| !value.is_null() && field != "at" && field != "mailbox");
                 object.insert("probe".to_owned(), name(probe).into());
                 let plan = plan();
-                let recipient = plan.probes.iter().find(|known| known.id == *probe).map(|known| plan.recipient(known));
+                let recipient = plan
+                    .probes
+                    .iter()
+                    .find(|known| known.id == *probe)
+                    .map(|known| plan.recipient(known));
                 words::add_to(object, dsn, &recipient.expect("a recipient").address);
                 json!({ "dsn": fields })
             }
@@ -557,7 +562,7 @@ fn only_the_probe_itself_may_be_cleaned_away() {
 fn what_is_composed_arrives_unaltered() {
     for kind in MessageKind::ALL {
         let probe = Probe {
-            message: kind,
+            message: kind.clone(),
             ..probe_named("plain")
         };
         let plan = Arc::new(Plan {

@@ -64,7 +64,7 @@ impl Desk {
             }
             None => self.site()?,
         };
-        self.tag_key(&site).await?;
+        let key = self.tag_key(&site).await?;
         self.output.remark(&format!(
             "{}: senders {}, routes {}, mailboxes {}, recipients {}",
             site.file,
@@ -117,10 +117,11 @@ impl Desk {
         }
         let (tenants, permissions) = permissions::findings(&site, &world.tenants, &read).await;
         findings.extend(tenants);
-        self.show(findings, permissions, !site.tenants.is_empty())
+        let proofs = self.proofs(&site, &key).await;
+        self.show(findings, permissions, proofs, !site.tenants.is_empty())
     }
 
-    fn show(&self, answers: Vec<Finding>, permissions: Vec<Finding>, with_tenants: bool) -> Result<Code, Halt> {
+    fn show(&self, answers: Vec<Finding>, permissions: Vec<Finding>, proofs: Vec<Finding>, with_tenants: bool) -> Result<Code, Halt> {
         let (color, width) = (self.output.style().color, self.output.style().width);
         let count = |findings: &[Finding], state| findings.iter().filter(|finding| finding.state == state).count();
         let silent = count(&answers, State::Wrong);
@@ -141,6 +142,13 @@ impl Desk {
         if missing > 0 {
             last.push_str(&format!(" {} missing.", counted(missing, "permission is", "permissions are")));
         }
+        let unproven = count(&proofs, State::Wrong);
+        if unproven > 0 {
+            last.push_str(&format!(
+                " {} not as it should be.",
+                counted(unproven, "own domain or signing key is", "own domains and signing keys are")
+            ));
+        }
         if doubtful > 0 {
             last.push_str(&format!(
                 " {}.",
@@ -148,7 +156,7 @@ impl Desk {
             ));
         }
         last.push_str(" Nothing was sent.");
-        let mut findings = [answers, permissions].concat();
+        let mut findings = [answers, permissions, proofs].concat();
         // What is wrong comes last, next to the prompt.
         findings.sort_by(|a, b| (a.state, &a.what).cmp(&(b.state, &b.what)));
         let mut text = String::new();
@@ -171,7 +179,11 @@ impl Desk {
             text.push_str(&format!("{line}\n"));
         }
         self.output.print(text.as_bytes())?;
-        Ok(if silent + missing == 0 { Code::Passed } else { Code::Failed })
+        Ok(if silent + missing + unproven == 0 {
+            Code::Passed
+        } else {
+            Code::Failed
+        })
     }
 }
 

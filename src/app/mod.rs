@@ -6,6 +6,7 @@ mod demo;
 mod output;
 mod permissions;
 mod plan;
+mod proofs;
 mod report;
 mod run;
 mod runs;

@@ -102,7 +102,12 @@ pub fn against_expectation(probe: &JudgedProbe) -> Option<Finding> {
         .expected
         .iter()
         .all(|expected| matches!(expected.as_str(), "returned" | "rejected" | "bounced"));
-    let step = if probe.message == "gtube" {
+    let step = if probe.message == "eicar" {
+        format!(
+            "Check that mail by route {} passes the virus scanner at all: every scanner knows this file.",
+            probe.route
+        )
+    } else if probe.message == "gtube" {
         format!(
             "Check that mail by route {} passes the spam filter at all: every filter knows this message.",
             probe.route

@@ -42,7 +42,7 @@ pub use route::{Endpoint, MxRoute, Rate, Route, RouteKind, SmtpRoute, TlsMode};
 pub use scenario::{Case, Limits, RecipientFilter, Scenario};
 pub use secret::SecretSource;
 pub use signature::{FieldChange, LineChange, Signature, SignedPart};
-pub use site::{Place, Sender, Site};
+pub use site::{Dkim, Place, Sender, Site};
 pub use tag::{KEY_LENGTH, ProbeId, RunId, TAG_LENGTH, Tag, TagKey};
 pub use tenant::{GraphAccess, GroupAccess, Proof, Tenant, TenantCloud};
 pub use time::Time;

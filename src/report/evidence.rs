@@ -8,8 +8,8 @@
 
 use crate::explain::{alternatives, interval, off, span};
 use crate::model::{
-    Attempt, Authentication, DefenderFinding, Dsn, DsnAction, Encryption, Filter, Flag, HopRecord, JudgedProbe, Member, SightingRecord, Time,
-    Tls, TraceRow,
+    Attempt, Authentication, DefenderFinding, Dsn, DsnAction, Encryption, Filter, Flag, HopRecord, JudgedProbe, Member, SightingRecord,
+    Time, Tls, TraceRow,
 };
 
 /// How many attempts, sightings and members are shown one by one.

@@ -88,6 +88,7 @@ pub fn plan(given: &Given) -> Plan {
     Plan {
         spacing: Duration::ZERO,
         paths: given.paths.iter().map(path).collect(),
+        templates: std::collections::BTreeMap::new(),
         traces: given
             .traces
             .iter()

@@ -127,6 +127,7 @@ impl Desk {
             probes: (0..recipients.len()).map(probe).collect(),
             spacing: std::time::Duration::ZERO,
             paths: Vec::new(),
+            templates: std::collections::BTreeMap::new(),
             traces: std::collections::BTreeMap::new(),
         });
         let (told, events) = mpsc::channel(1024);
