@@ -6,6 +6,7 @@ mod judged;
 mod mailbox;
 mod message;
 mod plan;
+mod posture;
 mod recipient;
 mod reply;
 mod route;
@@ -27,6 +28,7 @@ pub use judged::{
 pub use mailbox::{FolderMark, ImapAccess, Mailbox, MailboxAccess, MailboxName, Placement, SignIn, TraceAccess};
 pub use message::MessageKind;
 pub use plan::{Hop, Plan, Probe, QuarantinePolicy, RunInfo, Subset};
+pub use posture::{CheckKind, DomainFact, FactState};
 pub use recipient::{Owner, Recipient, Waiver};
 pub use reply::Reply;
 pub use route::{Endpoint, MxRoute, Rate, Route, RouteKind, SmtpRoute, TlsMode};
