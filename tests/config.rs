@@ -232,6 +232,26 @@ recipients: [{ address: a@contoso.example }]
 }
 
 #[test]
+fn mx_routes_ask_the_dns_server_of_the_site_unless_they_name_their_own() {
+    let site = read(
+        "sender: { address: probe@sender.example }
+resolver: 192.0.2.53
+routes:
+  inherits: { mx: {}, default: true }
+  own: { mx: { resolver: '[2001:db8::53]:5353' } }
+recipients: [{ address: a@contoso.example }]
+",
+    );
+    let asked = |name: &str| match &site.route(name).unwrap().kind {
+        RouteKind::Mx(mx) => mx.resolver.map(|address| address.to_string()),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(site.resolver.map(|address| address.to_string()).as_deref(), Some("192.0.2.53:53"));
+    assert_eq!(asked("inherits").as_deref(), Some("192.0.2.53:53"));
+    assert_eq!(asked("own").as_deref(), Some("[2001:db8::53]:5353"));
+}
+
+#[test]
 fn defaults_are_filled_in_for_each_recipient() {
     let site = read(
         "sender: { address: probe@sender.example, mailbox: { imap: { url: imaps://s.example, user: probe, password: { env: P } } } }

@@ -332,6 +332,7 @@ fn planned(locals: &[&str]) -> Arc<Plan> {
             .collect(),
         recipients: locals.iter().map(recipient).collect(),
         tag_key: None,
+        resolver: None,
     };
     let case = Case {
         name: None,

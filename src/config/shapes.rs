@@ -32,6 +32,8 @@ mapping! {
         recipients: Vec<At<RecipientShape>>, needs;
         /// The key of the tags, which machines that share probes must share: any text of at least 32 characters, such as `openssl rand -base64 32` prints.
         tag_key: Secret;
+        /// The DNS server that is asked about names (`ADDRESS[:PORT]`), by `mx` routes too; the system's by default.
+        resolver: String;
     }
 }
 
@@ -106,7 +108,7 @@ mapping! {
 mapping! {
     /// Delivery by DNS.
     MxShape, "an MX route" {
-        /// The DNS server to ask (`ADDRESS[:PORT]`); the system's by default.
+        /// The DNS server to ask (`ADDRESS[:PORT]`); the site's by default.
         resolver: String;
         /// The port of the MX hosts; 25 by default.
         port: Port;

@@ -2,6 +2,7 @@
 
 use super::{
     context::Context,
+    endpoint,
     mailboxes::Mailboxes,
     mistakes::quoted,
     read::{At, Named},
@@ -19,7 +20,9 @@ const LOCAL_PART: usize = 64;
 /// The site, as far as it could be read. It counts only if no mistake was noted.
 pub(super) fn build(context: &mut Context<'_>, shape: &SiteShape) -> Site {
     let names: Vec<&str> = shape.tenants.as_ref().map(|tenants| tenants.names().collect()).unwrap_or_default();
+    let resolver = shape.resolver.as_ref().and_then(|text| endpoint::resolver(context, text));
     let known = Known {
+        resolver,
         senders: sender_names(shape),
         tenants: names.clone(),
         domains: shape.domains.as_ref(),
@@ -49,6 +52,7 @@ pub(super) fn build(context: &mut Context<'_>, shape: &SiteShape) -> Site {
         mailboxes: list,
         recipients,
         tag_key: shape.tag_key.as_ref().map(|key| key.0.clone()),
+        resolver,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Mailbox, MailboxName, Recipient, Route, SecretSource, Tenant};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, net::SocketAddr};
 
 /// Where something stands in a configuration file.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default)]
@@ -38,6 +38,8 @@ pub struct Site {
     pub recipients: Vec<Recipient>,
     /// The key of the tags, where machines share it.
     pub tag_key: Option<SecretSource>,
+    /// The DNS server that is asked about names; `None`: the system's.
+    pub resolver: Option<SocketAddr>,
 }
 
 impl Site {

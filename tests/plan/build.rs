@@ -127,6 +127,7 @@ pub fn site(recipients: Vec<Recipient>) -> Site {
         mailboxes: vec![mailbox("returns", "probe@sender.example", None)],
         recipients,
         tag_key: None,
+        resolver: None,
     }
 }
 
