@@ -5,7 +5,7 @@ use super::{
     proofs::{Certificate, CloudChoice, Federated, Yes},
     read::{At, Named, OneOrMany, mapping},
     traces::TraceChoice,
-    values::{Address, Connections, Port},
+    values::{Address, Connections, Ip, Port},
     words::{AuthWord, Expected, TlsWord},
 };
 use crate::model::{Placement, Rate};
@@ -52,6 +52,8 @@ mapping! {
         mailbox: MailboxRef;
         /// VERP: what separates the local part of the envelope sender from the tag, such as `+`. Bounces are named surely, but greylists begin anew each time.
         subaddress: String;
+        /// The IP addresses from which its mail leaves towards other people's hosts: `check` then says of each whether SPF lists it and whether it has a name.
+        sending_addresses: Vec<At<Ip>>;
     }
 }
 

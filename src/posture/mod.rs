@@ -110,30 +110,28 @@ pub async fn examine(settings: &Settings, clock: Clock, subjects: &[Subject], se
         Ok(examiner) => examiner,
         Err(trouble) => return subjects.iter().filter_map(|subject| nothing_of(subject, &trouble)).collect(),
     };
-    let examined = stream::iter(subjects.iter().take(DOMAINS))
-        .map(|subject| {
-            let examiner = &examiner;
-            async move {
-                let Some(domain) = in_ascii(&subject.domain) else {
-                    return Vec::new();
-                };
-                if settings.resolver.is_none() && is_reserved(&domain) {
-                    let why = "its name is reserved (RFC 2606), and the public DNS is not asked about it";
-                    return nothing_of(subject, why).into_iter().collect();
-                }
-                let mine: Vec<&str> = selectors
-                    .iter()
-                    .filter(|(of, _)| *of == domain)
-                    .map(|(_, selector)| selector.as_str())
-                    .collect();
-                examiner.examine(&domain, subject, &mine).await
-            }
-        })
-        .buffered(AT_ONCE);
-    let mut facts: Vec<DomainFact> = examined.collect::<Vec<_>>().await.concat();
+    let mut examinations = Vec::new();
+    for subject in subjects.iter().take(DOMAINS) {
+        examinations.push(one(&examiner, settings, subject, selectors));
+    }
+    let examined: Vec<Vec<DomainFact>> = stream::iter(examinations).buffered(AT_ONCE).collect().await;
+    let mut facts = examined.concat();
     let why = format!("no more than {DOMAINS} domains are examined");
     facts.extend(subjects.iter().skip(DOMAINS).filter_map(|subject| nothing_of(subject, &why)));
     facts
+}
+
+async fn one(examiner: &Examiner<'_>, settings: &Settings, subject: &Subject, selectors: &[(String, String)]) -> Vec<DomainFact> {
+    let Some(domain) = in_ascii(&subject.domain) else {
+        return Vec::new();
+    };
+    if settings.resolver.is_none() && is_reserved(&domain) {
+        let why = "its name is reserved (RFC 2606), and the public DNS is not asked about it";
+        return nothing_of(subject, why).into_iter().collect();
+    }
+    let of_domain = selectors.iter().filter(|(of, _)| *of == domain);
+    let selectors: Vec<&str> = of_domain.map(|(_, selector)| selector.as_str()).collect();
+    examiner.examine(&domain, subject, &selectors).await
 }
 
 /// One fact for a domain of which nothing is known.

@@ -181,6 +181,7 @@ mod tests {
         let recipient = Part::Recipient { refuses: false };
         let refuser = Part::Recipient { refuses: true };
         let no_answer = || Err("the DNS did not answer".to_owned());
+        let no_mx = || Err("the DNS did not answer".to_owned());
         let table: Vec<(&Part, Asked<Mx>, Vec<Host>, FactState, &str)> = vec![
             (
                 &sender,
@@ -247,7 +248,7 @@ mod tests {
             ),
             (
                 &sender,
-                no_answer(),
+                no_mx(),
                 vec![],
                 Unknown,
                 "the MX of d is not known: the DNS did not answer",

@@ -78,10 +78,12 @@ pub(super) fn judge(domain: &str, part: &Part, answer: &Asked<Vec<u8>>, tried: &
         )];
     }
     let mut judged = of_addresses(domain, tried);
-    judged.extend(untold.iter().map(|why| {
-        Judgement::unknown(format!("whether SPF of {domain} passes cannot be told: {why}"))
-            .with_step("state the addresses from which its mail leaves, as `sending_addresses` of the sender")
-    }));
+    if !untold.is_empty() {
+        judged.push(
+            Judgement::unknown(format!("whether SPF of {domain} passes cannot be told: {}", listed(untold)))
+                .with_step("state the addresses from which its mail leaves, as `sending_addresses` of the sender"),
+        );
+    }
     match ending(one) {
         Ending::Everybody => judged.push(Judgement::doubtful(
             format!("SPF of {domain} lets everybody pass (+all)"),
