@@ -10,13 +10,14 @@ use hickory_resolver::{
     lookup::Lookup,
     net::{NetError, runtime::TokioRuntimeProvider},
     proto::{
-        dnssec::Proof,
+        dnssec::{Proof, TrustAnchors},
         rr::{Name, RData, RecordType, rdata::tlsa::TLSA},
     },
 };
 use std::{
     net::{IpAddr, SocketAddr},
     path::Path,
+    sync::Arc,
     time::Duration,
 };
 use tokio::time::timeout;
@@ -237,9 +238,12 @@ fn resolver(at: Option<SocketAddr>, step: Duration, anchor: Option<Option<&Path>
     // Two tries end within the step.
     options.timeout = options.timeout.min(step / 2);
     options.attempts = options.attempts.min(2);
-    if let Some(anchor) = anchor {
-        options.validate = true;
-        options.trust_anchor = anchor.map(Path::to_owned);
+    options.validate = anchor.is_some();
+    // The option of that name only switches validation on; the file is left to the caller.
+    if let Some(Some(path)) = anchor {
+        let anchors =
+            TrustAnchors::from_file(path).map_err(|error| format!("the trust anchors in {} cannot be read: {error}", path.display()))?;
+        builder = builder.with_trust_anchor(Arc::new(anchors));
     }
     // Given one, it neither reads the system's certificates nor fails where there are none: no question goes by TLS.
     builder.with_tls_config(tls::trusting_nobody()?).build().map_err(wrong)
