@@ -1,7 +1,7 @@
 //! What the DNS and the mail hosts show of a domain, against real servers: dnsmasq, Postfix and Exim with the lab's CA, and Knot DNS for a zone
 //! that is signed. Beside them a few that are hostile.
 //!
-//! What it cannot show: the public DNS, whose chain of signatures begins at the root.
+//! What it cannot show: the public DNS, with its chain of signatures from zone to zone.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
 
@@ -61,13 +61,13 @@ impl Dns {
         })
     }
 
-    /// Knot DNS with the zone `signed.example`, which it signs itself.
+    /// Knot DNS with a root zone of its own, which it signs itself.
     fn knot(zone: &str) -> Self {
         Self::start(|at, folder| {
             let path = folder.display();
             let config = format!(
                 "server:\n    listen: 127.0.0.1@{}\n    rundir: {path}\n    automatic-acl: off\ndatabase:\n    storage: {path}\n\
-                 zone:\n  - domain: signed.example\n    file: {path}/zone\n    zonefile-sync: -1\n    zonefile-load: difference-no-serial\n    \
+                 zone:\n  - domain: \".\"\n    file: {path}/zone\n    zonefile-sync: -1\n    zonefile-load: difference-no-serial\n    \
                  journal-content: all\n    dnssec-signing: on\n",
                 at.port()
             );
@@ -109,7 +109,7 @@ impl Dns {
             let keys = Command::new("keymgr")
                 .arg("-c")
                 .arg(self.folder.path().join("knot.conf"))
-                .args(["signed.example.", "dnskey"])
+                .args([".", "dnskey"])
                 .output()
                 .unwrap();
             let keys = String::from_utf8(keys.stdout).unwrap();
@@ -210,10 +210,10 @@ async fn a_domain_in_good_order() {
          mx-host=right.example,gw-b.contoso.example,20\n\
          host-record=gw-a.contoso.example,127.0.0.2\n\
          host-record=gw-b.contoso.example,127.0.0.3\n\
-         host-record=smtp.right.example,127.0.0.1\n\
+         host-record=smtp.right.example,192.0.2.1\n\
          host-record=mta-sts.right.example,127.0.0.1\n\
          txt-record=right.example,\"v=spf1 include:_spf.right.example -all\"\n\
-         txt-record=_spf.right.example,\"v=spf1 ip4:127.0.0.1 mx -all\"\n\
+         txt-record=_spf.right.example,\"v=spf1 ip4:192.0.2.1 mx -all\"\n\
          txt-record=_dmarc.right.example,\"v=DMARC1; p=reject\"\n\
          txt-record=_mta-sts.right.example,\"v=STSv1; id=1\"\n\
          txt-record=_smtp._tls.right.example,\"v=TLSRPTv1; rua=mailto:tls@right.example\"\n\
@@ -231,7 +231,7 @@ async fn a_domain_in_good_order() {
         host_name: "probe.right.example".to_owned(),
         ..Settings::default()
     };
-    let stated = Outgoing::Stated("127.0.0.1".parse().unwrap());
+    let stated = Outgoing::Stated("192.0.2.1".parse().unwrap());
     let selectors = [("right.example".to_owned(), "k1".to_owned())];
     let facts = examine(&settings, Clock::start(), &[sender("Right.Example", vec![stated])], &selectors).await;
     let told = told(&facts);
@@ -244,7 +244,7 @@ async fn a_domain_in_good_order() {
             Right,
             "mail for right.example goes to gw-a.contoso.example (10) and gw-b.contoso.example (20)",
         ),
-        (CheckKind::Spf, Right, "SPF of right.example lists 127.0.0.1"),
+        (CheckKind::Spf, Right, "SPF of right.example lists 192.0.2.1"),
         (CheckKind::Dkim, Right, "the DKIM key at k1._domainkey.right.example is published"),
         (CheckKind::Dmarc, Right, "DMARC of right.example: p=reject"),
         (CheckKind::Starttls, Right, told[4].2.as_str()),
@@ -267,12 +267,7 @@ async fn a_domain_in_good_order() {
         (
             CheckKind::Reverse,
             Right,
-            "127.0.0.1, which sends for right.example, is smtp.right.example, and that leads back",
-        ),
-        (
-            CheckKind::Reverse,
-            Right,
-            "the reverse names of gw-a.contoso.example and gw-b.contoso.example lead back",
+            "192.0.2.1, which sends for right.example, is smtp.right.example, and that leads back",
         ),
     ];
     assert_eq!(told, expected.map(|(check, state, said)| (check, state, said.to_owned())));
@@ -357,7 +352,6 @@ async fn domains_in_disorder() {
             Doubtful,
             "192.0.2.66, which sends for wrong.example, has no reverse name: many receivers refuse such senders",
         ),
-        (CheckKind::Reverse, Right, "the reverse names of mx.wrong.example lead back"),
         (
             CheckKind::Mx,
             Wrong,
@@ -377,7 +371,7 @@ async fn domains_in_disorder() {
         (
             CheckKind::Spf,
             Unknown,
-            "whether SPF of wrong.example passes cannot be told: by route mx this machine sends from 127.0.0.1, which a NAT would replace by another",
+            "whether SPF of wrong.example passes cannot be told: by route mx this machine sends from 127.0.0.1, which is behind a NAT: others see another",
         ),
     ];
     assert_eq!(told(&facts), expected.map(|(check, state, said)| (check, state, said.to_owned())));
@@ -389,8 +383,8 @@ async fn a_signed_zone_pins_its_certificate() {
     let port = lab.mx_port();
     let zone = |pin: &str| {
         format!(
-            "$ORIGIN signed.example.\n$TTL 60\n@ SOA ns hostmaster 1 3600 600 86400 60\n@ NS ns\nns A 127.0.0.1\n@ MX 10 mx\nmx A 127.0.0.2\n\
-             _{port}._tcp.mx TLSA 3 0 1 {pin}\n"
+            "$TTL 60\n. SOA ns.example. hostmaster.example. 1 3600 600 86400 60\n. NS ns.example.\nns.example. A 127.0.0.1\n\
+             signed.example. MX 10 mx.signed.example.\nmx.signed.example. A 127.0.0.2\n_{port}._tcp.mx.signed.example. TLSA 3 0 1 {pin}\n"
         )
     };
     let another = "00".repeat(32);
@@ -414,7 +408,7 @@ async fn a_signed_zone_pins_its_certificate() {
         let subjects = [recipient("signed.example", &[CheckKind::Dane])];
         let facts = examine(&settings, Clock::start(), &subjects, &[]).await;
         assert_eq!(told(&facts), [(CheckKind::Dane, state, said.to_owned())]);
-        // By the root's keys this zone, which no chain leads to, is not proven to be anything.
+        // The keys of the true root did not sign this one.
         settings.trust_anchor = None;
         let facts = examine(&settings, Clock::start(), &subjects, &[]).await;
         assert!(

@@ -95,7 +95,7 @@ pub(super) fn judge(domain: &str, part: &Part, walked: &Walked) -> Judgement {
                 Part::Sender { .. } => format!(
                     "publish a TXT record at _dmarc.{domain}, `v=DMARC1; p=none; rua=mailto:ADDRESS` to begin with: large receivers refuse bulk mail without one"
                 ),
-                Part::Recipient { .. } => "its mail is more easily forged; tell whoever keeps the domain".to_owned(),
+                Part::Recipient { .. } => "tell whoever keeps the domain: without one, mail in its name is easily forged".to_owned(),
             },
         );
     };

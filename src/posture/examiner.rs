@@ -247,8 +247,8 @@ impl<'a> Examiner<'a> {
         judged
     }
 
-    /// Whether it makes sense to ask for an address's name: of a private one only a DNS server of the site's own knows.
+    /// Whether it makes sense to ask for an address's name: of a private one only a DNS server of the site's own knows, and of loopback nobody.
     fn has_reverse(&self, address: IpAddr) -> bool {
-        self.settings.resolver.is_some() || is_global(address)
+        is_global(address) || self.settings.resolver.is_some() && !address.to_canonical().is_loopback()
     }
 }

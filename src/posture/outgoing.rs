@@ -71,7 +71,7 @@ pub(super) async fn leaving(asker: &Asker, outgoing: &[Outgoing]) -> Leaving {
                     for address in found {
                         if !is_global(address) {
                             leaving.untold.push(format!(
-                                "by route {route} this machine sends from {address}, which a NAT would replace by another"
+                                "by route {route} this machine sends from {address}, which is behind a NAT: others see another"
                             ));
                         } else if !leaving.addresses.contains(&(address, false)) {
                             leaving.addresses.push((address, false));

@@ -56,7 +56,7 @@ pub(super) fn judge(domain: &str, part: &Part, answer: &Asked<Vec<u8>>, tried: &
                 format!("{domain} publishes no SPF record"),
                 match part {
                     Part::Sender { .. } => "publish one TXT record such as `v=spf1 ip4:ADDRESS -all` with the addresses that send for it",
-                    Part::Recipient { .. } => "its mail is more easily forged; tell whoever keeps the domain",
+                    Part::Recipient { .. } => "tell whoever keeps the domain: without one, mail in its name is easily forged",
                 },
             )];
         }
