@@ -511,6 +511,29 @@ cases:
 }
 
 #[test]
+fn a_sender_may_state_whence_its_mail_leaves() {
+    let site = |addresses: &str| {
+        format!(
+            "sender: {{ address: probe@sender.example, sending_addresses: {addresses} }}
+routes: {{ mx: {{ mx: {{}} }} }}
+recipients: [{{ address: a@contoso.example }}]
+"
+        )
+    };
+    let stated: Vec<String> = read(&site("[192.0.2.25, '2001:db8::25']")).senders[0]
+        .sending_addresses
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(stated, ["192.0.2.25", "2001:db8::25"]);
+    let mistakes = read_site(Path::new("mailflow.yaml"), &site("[mail.sender.example]"))
+        .unwrap_err()
+        .render(false);
+    let said = "expected an IP address such as 192.0.2.25 or 2001:db8::25, found `mail.sender.example`";
+    assert!(mistakes.contains(said), "{mistakes}");
+}
+
+#[test]
 fn huge_and_hostile_files_are_refused_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let huge = folder.path().join("huge.yaml");

@@ -111,6 +111,7 @@ fn plan() -> Plan {
             contact: Some("it@contoso.example".to_owned()),
             mailbox: Some(MailboxName::from("returns")),
             subaddress: Some("+".to_owned()),
+            sending_addresses: vec![],
         }],
         mailboxes: vec![],
         probes: (1..).zip(PROBES).map(probe).collect(),

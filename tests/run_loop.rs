@@ -303,6 +303,7 @@ fn planned(locals: &[&str]) -> Arc<Plan> {
             contact: None,
             mailbox: Some(RETURNS.into()),
             subaddress: None,
+            sending_addresses: vec![],
         }],
         domains: BTreeMap::new(),
         paths: Vec::new(),

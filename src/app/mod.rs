@@ -3,6 +3,7 @@
 mod check;
 mod clean;
 mod demo;
+mod domains;
 mod output;
 mod permissions;
 mod plan;

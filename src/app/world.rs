@@ -260,7 +260,7 @@ async fn eyes<'a>(
 }
 
 /// This machine's name, for EHLO.
-fn host_name() -> String {
+pub(super) fn host_name() -> String {
     let read = |path: &str| {
         std::fs::read_to_string(PathBuf::from(path))
             .ok()

@@ -18,6 +18,7 @@ fn plan(role: &str) -> Plan {
         contact: Some("it@contoso.example".to_owned()),
         mailbox: None,
         subaddress: None,
+        sending_addresses: vec![],
     };
     let recipient = Recipient {
         address: "billing@contoso.example".to_owned(),

@@ -5,7 +5,7 @@ use super::{
     proofs::{Certificate, CloudChoice, Federated, Yes},
     read::{At, Named, OneOrMany, mapping},
     traces::TraceChoice,
-    values::{Address, Connections, Port},
+    values::{Address, Connections, Ip, Port},
     words::{AuthWord, Expected, TlsWord},
 };
 use crate::model::{Placement, Rate};
@@ -58,6 +58,8 @@ mapping! {
         subaddress: String;
         /// The key by which its messages are signed.
         dkim: DkimShape;
+        /// The IP addresses from which its mail leaves towards other people's hosts: `check` then says of each whether SPF lists it and whether it has a name.
+        sending_addresses: Vec<At<Ip>>;
     }
 }
 

@@ -206,6 +206,11 @@ fn sender(context: &mut Context<'_>, name: &str, shape: &At<SenderShape>, mailbo
         contact: shape.contact.as_ref().map(|contact| contact.value.clone()),
         mailbox,
         subaddress: shape.subaddress.as_ref().map(|separator| separator.value.clone()),
+        sending_addresses: shape
+            .sending_addresses
+            .as_ref()
+            .map(|addresses| addresses.iter().map(|address| address.0).collect())
+            .unwrap_or_default(),
     })
 }
 

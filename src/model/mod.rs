@@ -10,6 +10,7 @@ mod mailbox;
 mod message;
 mod pattern;
 mod plan;
+mod posture;
 mod recipient;
 mod reply;
 mod route;
@@ -36,6 +37,7 @@ pub use mailbox::{FolderMark, ImapAccess, Mailbox, MailboxAccess, MailboxName, P
 pub use message::MessageKind;
 pub use pattern::matches;
 pub use plan::{NextHop, Plan, Probe, QuarantinePolicy, RunInfo, Subset};
+pub use posture::{CheckKind, DomainFact, FactState};
 pub use recipient::{Owner, Recipient, Waiver};
 pub use reply::Reply;
 pub use route::{Endpoint, MxRoute, Rate, Route, RouteKind, SmtpRoute, TlsMode};

@@ -2,7 +2,11 @@
 
 use super::{Mailbox, MailboxName, PathRule, Recipient, Route, SecretSource, Tenant};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fmt, net::SocketAddr};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    net::{IpAddr, SocketAddr},
+};
 
 /// Where something stands in a configuration file.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default)]
@@ -114,6 +118,9 @@ pub struct Sender {
     pub mailbox: Option<MailboxName>,
     /// With VERP: what separates the local part from the tag, such as `+`.
     pub subaddress: Option<String>,
+    /// The addresses from which its mail leaves, where the site states them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sending_addresses: Vec<IpAddr>,
 }
 
 impl Sender {

@@ -4,7 +4,7 @@
 //! what the DNS says later in the run, since an answer is kept to its end.
 
 use super::reply::our_refusal;
-use crate::model::Reply;
+use crate::{model::Reply, tls};
 use futures::future::join_all;
 use hickory_resolver::{
     TokioResolver,
@@ -158,7 +158,9 @@ pub(super) fn resolver(at: Option<SocketAddr>) -> Result<TokioResolver, String> 
     options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
     // Mail goes by the DNS alone.
     options.use_hosts_file = ResolveHosts::Never;
-    builder.build().map_err(wrong)
+    // Given one, it neither reads the system's certificates nor fails where there are none: no question goes by TLS.
+    let tls = tls::trusting_nobody()?;
+    builder.with_tls_config(tls).build().map_err(wrong)
 }
 
 /// Asks the DNS, each domain once in a run.

@@ -87,6 +87,7 @@ pub fn sender(name: &str, address: &str, mailbox: &str) -> Sender {
         contact: None,
         mailbox: Some(mailbox.into()),
         subaddress: None,
+        sending_addresses: vec![],
     }
 }
 

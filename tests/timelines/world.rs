@@ -125,6 +125,7 @@ pub fn plan(given: &Given) -> Plan {
             contact: None,
             mailbox: returns,
             subaddress: None,
+            sending_addresses: vec![],
         }],
         mailboxes,
         addresses: given

@@ -122,6 +122,7 @@ impl Desk {
                 contact: None,
                 mailbox: Some(SENDER.into()),
                 subaddress: None,
+                sending_addresses: vec![],
             }],
             mailboxes: vec![],
             probes: (0..recipients.len()).map(probe).collect(),
