@@ -1,10 +1,5 @@
 //! Verdicts that rest on a copy, or on a report that there is one.
 
-#![expect(
-    clippy::format_push_string,
-    reason = "the texts are short, and `write!` would make each line ignore an error that cannot be"
-)]
-
 use super::{Finding, alternatives, authentication, interval, listed, meets, quote};
 use crate::model::{Basis, JudgedProbe, Outcome, Placement, SightingRecord, Verdict};
 
