@@ -20,6 +20,7 @@ fn told(field: &str) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn the_forms_of_the_products_are_read() {
     for (field, expected) in [
         // Postfix
