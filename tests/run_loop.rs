@@ -307,13 +307,13 @@ fn planned(locals: &[&str]) -> Arc<Plan> {
         }],
         domains: BTreeMap::new(),
         paths: Vec::new(),
+        own_domains: vec![],
+        dkim: BTreeMap::new(),
         tenants: vec![],
         routes: vec![Route {
             name: "mx".into(),
             kind: RouteKind::Mx(MxRoute {
                 resolver: None,
-                own_domains: vec![],
-                dkim: std::collections::BTreeMap::new(),
                 port: 25,
                 tls: TlsMode::Opportunistic,
                 ca: None,
