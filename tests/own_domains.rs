@@ -39,14 +39,15 @@ impl Dns {
         command.args(["--no-resolv", "--no-hosts", "--local=/example/", "--cache-size=0", "--pid-file="]);
         command.arg(format!("--port={port}"));
         command.args(records.iter().map(|record| format!("--txt-record={record}")));
-        let server = command
+        let process = command
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .expect("dnsmasq runs (tests/lab/install brings it)");
+        let dns = Self { server: process, port };
         for _ in 0..200 {
             if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                return Self { server, port };
+                return dns;
             }
             std::thread::sleep(Duration::from_millis(25));
         }

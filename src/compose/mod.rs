@@ -49,12 +49,11 @@ pub fn compose(plan: &Plan, probe: &Probe) -> Vec<u8> {
         (None, _) => wording.subject(),
     };
     let mut message = header::header(plan, probe, &wording, subject).to_string().into_bytes();
-    match template {
-        Some(template) => template.write(&wording, &mut message),
-        None => {
-            let content = content(plan, probe, &wording, message.len());
-            message.extend(content.formatted());
-        }
+    if let Some(template) = template {
+        template.write(&wording, &mut message);
+    } else {
+        let content = content(plan, probe, &wording, message.len());
+        message.extend(content.formatted());
     }
     message
 }

@@ -1,6 +1,6 @@
 //! Octets that look random and yet follow from a tag: a message must be the same each time it is composed. Nothing here keeps a secret.
 
-/// An endless stream of octets (SplitMix64).
+/// An endless stream of octets (`SplitMix64`).
 pub(super) struct Noise(u64);
 
 impl Noise {

@@ -71,7 +71,7 @@ impl<'a> Writer<'a> {
             PartType::Text(_) | PartType::Html(_) => {
                 let text = self.tagged(index, self.text(part).unwrap_or_default(), matches!(part.body, PartType::Html(_)));
                 let body = Body::new(text);
-                self.content_type(part, out);
+                content_type(part, out);
                 self.fields(part, &["content-type", "content-transfer-encoding"], out);
                 finish(&body, out);
             }
@@ -112,23 +112,6 @@ impl<'a> Writer<'a> {
         format!("{before}<p>Reference: {tag}</p>\r\n{after}")
     }
 
-    /// The type of a text, which is UTF-8 now, with its other parameters.
-    fn content_type(&self, part: &MessagePart, out: &mut Vec<u8>) {
-        let kind = part.content_type();
-        let (main, sub) = kind.map_or(("text", "plain"), |kind| (kind.ctype(), kind.subtype().unwrap_or("plain")));
-        out.extend(format!("Content-Type: {main}/{sub}; charset=utf-8").bytes());
-        for attribute in kind.and_then(|kind| kind.attributes()).into_iter().flatten() {
-            let is_plain = attribute
-                .value
-                .bytes()
-                .all(|byte| (byte.is_ascii_graphic() || byte == b' ') && !b"\"\\".contains(&byte));
-            if !attribute.name.eq_ignore_ascii_case("charset") && is_plain && attribute.value.len() < 200 {
-                out.extend(format!(";\r\n {}=\"{}\"", attribute.name, attribute.value).bytes());
-            }
-        }
-        out.extend(b"\r\n");
-    }
-
     /// The MIME fields of a part as they stand in the file, but for some.
     fn fields(&self, part: &MessagePart, but: &[&str], out: &mut Vec<u8>) {
         for header in &part.headers {
@@ -147,6 +130,23 @@ impl<'a> Writer<'a> {
     fn raw(&self, start: u32, end: u32) -> &[u8] {
         self.message.raw_message.get(start as usize..end as usize).unwrap_or_default()
     }
+}
+
+/// The type of a text, which is UTF-8 now, with its other parameters.
+fn content_type(part: &MessagePart, out: &mut Vec<u8>) {
+    let kind = part.content_type();
+    let (main, sub) = kind.map_or(("text", "plain"), |kind| (kind.ctype(), kind.subtype().unwrap_or("plain")));
+    out.extend(format!("Content-Type: {main}/{sub}; charset=utf-8").bytes());
+    for attribute in kind.and_then(|kind| kind.attributes()).into_iter().flatten() {
+        let is_plain = attribute
+            .value
+            .bytes()
+            .all(|byte| (byte.is_ascii_graphic() || byte == b' ') && !b"\"\\".contains(&byte));
+        if !attribute.name.eq_ignore_ascii_case("charset") && is_plain && attribute.value.len() < 200 {
+            out.extend(format!(";\r\n {}=\"{}\"", attribute.name, attribute.value).bytes());
+        }
+    }
+    out.extend(b"\r\n");
 }
 
 /// Whether a part is a file, and not a text that is read.

@@ -147,7 +147,9 @@ fn a_large_message_has_the_size_that_was_asked_for() {
     let message = parsed(&bytes);
     let mut octets = [0_u32; 256];
     let file = message.attachment(0).unwrap().contents();
-    file.iter().for_each(|&octet| octets[usize::from(octet)] += 1);
+    for &octet in file {
+        octets[usize::from(octet)] += 1;
+    }
     let expected = u32::try_from(file.len() / 256).unwrap();
     assert!(
         octets.iter().all(|&count| count > expected / 2 && count < expected * 2),
@@ -181,8 +183,8 @@ fn scripts_go_encoded_to_ascii_addresses_and_as_they_are_to_others() {
             assert!(text.contains(expected), "{expected} in {text}");
         }
     }
-    let plain = only(MessageKind::Plain, "büro@süd.example");
-    let raw = String::from_utf8(compose(&plain, &plain.probes[0])).unwrap();
+    let simple = only(MessageKind::Plain, "büro@süd.example");
+    let raw = String::from_utf8(compose(&simple, &simple.probes[0])).unwrap();
     assert!(
         raw.contains("\r\nTo: <büro@süd.example>\r\n"),
         "no encoded word in an address: {raw}"
