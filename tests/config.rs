@@ -494,7 +494,9 @@ recipients: [{{ address: a@contoso.example }}]
         .map(ToString::to_string)
         .collect();
     assert_eq!(stated, ["192.0.2.25", "2001:db8::25"]);
-    let mistakes = read_site(Path::new("mailflow.yaml"), &site("[mail.sender.example]")).unwrap_err().render(false);
+    let mistakes = read_site(Path::new("mailflow.yaml"), &site("[mail.sender.example]"))
+        .unwrap_err()
+        .render(false);
     let said = "expected an IP address such as 192.0.2.25 or 2001:db8::25, found `mail.sender.example`";
     assert!(mistakes.contains(said), "{mistakes}");
 }
