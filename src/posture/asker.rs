@@ -84,10 +84,14 @@ impl Asker {
     /// # Errors
     /// A sentence, if the system's configuration cannot be read.
     pub fn new(settings: &Settings) -> Result<Self, String> {
-        let plain = resolver(settings.resolver, settings.step, None)?;
+        let plain = resolver(settings.resolver, settings.step, Trust::Everybody)?;
         Ok(Self {
             resolver: plain,
-            verifying: resolver(settings.resolver, settings.step, Some(settings.trust_anchor.as_deref()))?,
+            verifying: resolver(
+                settings.resolver,
+                settings.step,
+                settings.trust_anchor.as_deref().map_or(Trust::Root, Trust::Anchors),
+            )?,
             at: settings.resolver,
             limit: settings.step,
         })
@@ -217,8 +221,19 @@ impl Asker {
     }
 }
 
-/// A resolver that verifies if `anchor` is given: by the keys in that file, or by those of the root.
-fn resolver(at: Option<SocketAddr>, step: Duration, anchor: Option<Option<&Path>>) -> Result<TokioResolver, String> {
+/// Whose answers a resolver takes.
+#[derive(Clone, Copy)]
+enum Trust<'a> {
+    /// Everybody's.
+    Everybody,
+    /// Those that the root's keys prove.
+    Root,
+    /// Those that the keys in this file prove.
+    Anchors(&'a Path),
+}
+
+/// A resolver.
+fn resolver(at: Option<SocketAddr>, step: Duration, trust: Trust<'_>) -> Result<TokioResolver, String> {
     let wrong = |error: NetError| format!("the DNS cannot be asked: {error}");
     let mut builder = match at {
         None => TokioResolver::builder_tokio().map_err(wrong)?,
@@ -238,9 +253,9 @@ fn resolver(at: Option<SocketAddr>, step: Duration, anchor: Option<Option<&Path>
     // Two tries end within the step.
     options.timeout = options.timeout.min(step / 2);
     options.attempts = options.attempts.min(2);
-    options.validate = anchor.is_some();
+    options.validate = !matches!(trust, Trust::Everybody);
     // The option of that name only switches validation on; the file is left to the caller.
-    if let Some(Some(path)) = anchor {
+    if let Trust::Anchors(path) = trust {
         let anchors =
             TrustAnchors::from_file(path).map_err(|error| format!("the trust anchors in {} cannot be read: {error}", path.display()))?;
         builder = builder.with_trust_anchor(Arc::new(anchors));

@@ -104,7 +104,7 @@ mod tests {
     use crate::model::FactState::{Doubtful, Right, Unknown, Wrong};
     use data_encoding::BASE64;
 
-    /// The SubjectPublicKeyInfo of an RSA key with so many bits, as good as any for reading.
+    /// The public key (`SubjectPublicKeyInfo`) of an RSA key with so many bits, as good as any for reading.
     fn rsa(bits: usize) -> String {
         let length = |length: usize| match length {
             0..128 => vec![u8::try_from(length).unwrap()],

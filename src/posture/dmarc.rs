@@ -106,7 +106,6 @@ pub(super) fn judge(domain: &str, part: &Part, walked: &Walked) -> Judgement {
         format!(", by the record of {from}")
     };
     let policy = match policy {
-        Policy::None => "none",
         Policy::Quarantine => "quarantine",
         Policy::Reject => "reject",
         Policy::Unspecified if dmarc.rua.is_empty() => {
@@ -115,8 +114,8 @@ pub(super) fn judge(domain: &str, part: &Part, walked: &Walked) -> Judgement {
                 "give it `p=none`, `p=quarantine` or `p=reject`",
             );
         }
-        // RFC 9989 section 4.7: with somebody to report to, it counts as none.
-        Policy::Unspecified => "none",
+        // RFC 9989 section 4.7: with somebody to report to, a record without a policy counts as none.
+        Policy::None | Policy::Unspecified => "none",
     };
     let test = if dmarc.t { ", as a test (t=y)" } else { "" };
     Judgement::right(format!("DMARC of {domain}: {tag}={policy}{test}{of}"))

@@ -114,8 +114,8 @@ pub async fn examine(settings: &Settings, clock: Clock, subjects: &[Subject], se
     for subject in subjects.iter().take(DOMAINS) {
         examinations.push(one(&examiner, settings, subject, selectors));
     }
-    let examined: Vec<Vec<DomainFact>> = stream::iter(examinations).buffered(AT_ONCE).collect().await;
-    let mut facts = examined.concat();
+    let by_domain: Vec<Vec<DomainFact>> = stream::iter(examinations).buffered(AT_ONCE).collect().await;
+    let mut facts = by_domain.concat();
     let why = format!("no more than {DOMAINS} domains are examined");
     facts.extend(subjects.iter().skip(DOMAINS).filter_map(|subject| nothing_of(subject, &why)));
     facts

@@ -206,6 +206,8 @@ mod tests {
     use super::*;
     use crate::model::FactState::{Doubtful, Right, Unknown};
 
+    type File = Option<Result<Vec<u8>, String>>;
+
     #[test]
     fn a_star_is_one_label() {
         for (pattern, host, fitting) in [
@@ -224,7 +226,7 @@ mod tests {
         let txt = |records: &[&str]| Ok(Found::Records(records.iter().map(|text| text.as_bytes().to_vec()).collect()));
         let used = || txt(&["v=STSv1; id=20260101"]);
         let file = |text: &str| Some(Ok(text.as_bytes().to_vec()));
-        let table: Vec<(Asked<Vec<u8>>, Option<Result<Vec<u8>, String>>, _, &str)> = vec![
+        let table: Vec<(Asked<Vec<u8>>, File, _, &str)> = vec![
             (Ok(Found::NoSuchName), None, Right, "d does not use MTA-STS"),
             (txt(&["hello"]), None, Right, "d does not use MTA-STS"),
             (Err("no answer".to_owned()), None, Unknown, "MTA-STS of d is not known: no answer"),

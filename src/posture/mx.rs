@@ -155,6 +155,9 @@ mod tests {
     use super::*;
     use crate::model::FactState::{self, Doubtful, Right, Unknown, Wrong};
 
+    type Row<'a> = (&'a Part, Asked<Mx>, Vec<Host>, FactState, &'a str);
+
+    #[expect(clippy::unnecessary_wraps, reason = "it stands among answers that may be errors")]
     fn records(mx: &[(u16, &str)]) -> Asked<Mx> {
         let mx = mx.iter().map(|&(preference, host)| Mx {
             preference,
@@ -171,18 +174,20 @@ mod tests {
         }
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "it stands among answers that may be errors")]
     fn there() -> Asked<IpAddr> {
         Ok(Found::Records(vec!["192.0.2.1".parse().unwrap()]))
     }
 
     #[test]
+    #[expect(clippy::too_many_lines, reason = "it is a table")]
     fn where_mail_goes_is_judged_by_whose_it_is() {
         let sender = Part::Sender { outgoing: vec![] };
         let recipient = Part::Recipient { refuses: false };
         let refuser = Part::Recipient { refuses: true };
         let no_answer = || Err("the DNS did not answer".to_owned());
         let no_mx = || Err("the DNS did not answer".to_owned());
-        let table: Vec<(&Part, Asked<Mx>, Vec<Host>, FactState, &str)> = vec![
+        let table: Vec<Row<'_>> = vec![
             (
                 &sender,
                 records(&[(10, "a")]),

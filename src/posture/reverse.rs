@@ -1,4 +1,4 @@
-//! The names behind addresses, and whether those names lead back (RFC 1912 section 2.1; receivers call it FCrDNS or iprev, RFC 8601 section 2.7.3).
+//! The names behind addresses, and whether those names lead back (RFC 1912 section 2.1; receivers call it iprev or forward-confirmed reverse DNS, RFC 8601 section 2.7.3).
 //!
 //! What it cannot see: whether a receiver looks, and whether it wants the name of the EHLO to be the same.
 
@@ -139,7 +139,8 @@ mod tests {
 
     #[test]
     fn a_sending_address_has_a_name_that_leads_back() {
-        let table: [(Result<&[(&str, &str)], &str>, _, &str); 6] = [
+        type Names = Result<&'static [(&'static str, &'static str)], &'static str>;
+        let table: [(Names, _, &str); 6] = [
             (
                 Ok(&[("m.d", "192.0.2.1")]),
                 Right,

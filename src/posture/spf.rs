@@ -188,6 +188,7 @@ mod tests {
     use super::*;
     use crate::model::FactState::{self, Doubtful, Right, Unknown, Wrong};
 
+    #[expect(clippy::unnecessary_wraps, reason = "it stands among answers that may be errors")]
     fn txt(records: &[&str]) -> Asked<Vec<u8>> {
         Ok(Found::Records(records.iter().map(|text| text.as_bytes().to_vec()).collect()))
     }
