@@ -294,7 +294,7 @@ fn reading(recognizer: &Recognizer, message: &[u8], expected: &Value) -> Value {
 fn every_fixture_is_read_as_its_json_says() {
     let recognizer = recognizer();
     let fixtures = fixtures();
-    assert!(fixtures.len() >= 130, "only {} fixtures in {FOLDER}", fixtures.len());
+    assert!(fixtures.len() >= 140, "only {} fixtures in {FOLDER}", fixtures.len());
     let mut failures = String::new();
     for (path, message, expected) in &fixtures {
         let failed = path.with_extension("failed");
@@ -430,8 +430,22 @@ fn survive(recognizer: &Recognizer, message: &[u8]) {
     for finding in recognizer.read(message, &MailboxName::from("returns"), at()) {
         match finding {
             Finding::Copy { evidence, .. } => {
-                let Evidence { alterations, header, .. } = *evidence;
+                let Evidence {
+                    alterations,
+                    header,
+                    filters,
+                    ..
+                } = *evidence;
                 assert!(header.len() <= 64 * 1024);
+                assert!(filters.len() <= 32, "{} filters", filters.len());
+                for filter in &filters {
+                    assert!(filter.rules.len() <= 6 && filter.rules.iter().all(|rule| rule.chars().count() <= 80));
+                    assert!(
+                        filter.said.chars().count() <= 300 && !filter.said.contains(char::is_control),
+                        "{filter:?}"
+                    );
+                    assert!([filter.score, filter.threshold].into_iter().flatten().all(f64::is_finite));
+                }
                 assert!(
                     alterations
                         .iter()
@@ -510,7 +524,15 @@ fn shapes_that_would_exhaust_a_parser_are_read_in_bounds() {
         "X-Mailflow-Probe: {tag}\r\nContent-Type: text/html\r\n\r\n{}",
         "<a href=\"https://x/\">".repeat(50_000)
     );
-    for message in [nested, boundaries, absent, prefixes, fields, words, comments, groups, links] {
+    let results = format!(
+        "X-Mailflow-Probe: {tag}\r\nX-Spamd-Result: default: False [1.00 / 15.00]; {}\r\n\r\n",
+        "A(1.00)[[[[".repeat(100_000)
+    );
+    let runs = "X-Spam-Status: Yes, score=1e308 required=inf tests=A_B\r\nX-Virus: yes\r\nReceived: from a by b.example\r\n".repeat(400);
+    let runs = format!("{runs}X-Mailflow-Probe: {tag}\r\n{runs}\r\n");
+    for message in [
+        nested, boundaries, absent, prefixes, fields, words, comments, groups, links, results, runs,
+    ] {
         survive(&recognizer, message.as_bytes());
     }
 }

@@ -33,7 +33,7 @@ fn read(words: &Words) -> Option<Filter> {
     let (score, threshold) = (number_after(&status, "score="), number_after(&status, "required="));
     let hits = words::tests(&status);
     let allow_listed = if against { None } else { spamassassin::allow_list(&hits) };
-    let mut rules = words::named(&words::heaviest(hits, against));
+    let mut rules = spamassassin::decisive(hits, against, allow_listed.as_deref());
     let figures: Vec<String> = score
         .map(|score| {
             let of = threshold
@@ -67,7 +67,8 @@ fn read(words: &Words) -> Option<Filter> {
     if words.get("X-Amavis-Modified").is_some() {
         said.push_str("; it changed the body");
     }
-    let verdict = if allow_listed.is_some() && verdict == FilterVerdict::Clean {
+    let by_list = allow_listed.as_deref().is_some_and(|list| list.starts_with("USER_IN_"));
+    let verdict = if by_list && verdict == FilterVerdict::Clean {
         FilterVerdict::Skipped
     } else {
         verdict
@@ -119,7 +120,7 @@ mod tests {
             ),
             (
                 "X-Spam-Status: No, score=-1 tagged_above=-9999 required=6.31\r\n\ttests=[ALL_TRUSTED=-1] autolearn=ham\r\n",
-                V::Skipped,
+                V::Clean,
                 &["ALL_TRUSTED (-1)"],
                 Some("ALL_TRUSTED, every hop is in its trusted networks"),
             ),

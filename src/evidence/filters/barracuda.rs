@@ -10,9 +10,9 @@ use crate::model::{FilterName, FilterVerdict};
 pub(super) const FAMILY: Family = Family {
     owns: |name| OWN.iter().any(|own| name.starts_with(own)),
     read,
-    heads: &["x-barracuda-spam-status", "x-bess-spam-status"],
+    heads: &["x-asg-debug-id"],
     hosts: &["ess.barracudanetworks.com", "barracudanetworks.com"],
-    once: false,
+    once: true,
 };
 
 /// How the names of its fields begin.

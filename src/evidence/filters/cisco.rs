@@ -54,7 +54,7 @@ fn read(words: &Words) -> Option<Filter> {
     rules.extend(
         ["X-IronPort-Reputation", "X-SBRS"]
             .iter()
-            .find_map(|name| words.get(name))
+            .find_map(|name| words.get(name).filter(|score| super::words::number(score).is_some()))
             .map(|score| format!("sender reputation {score}")),
     );
     let malicious = amp

@@ -2,7 +2,7 @@
 //!
 //! The values are those of Microsoft's page on anti-spam message headers; what it does not explain (`dest`, `ucf`, `jmr`, `OFR`, skip-listing) is
 //! as seen. Fields that end in `-Untrusted` are those of an earlier tenant and decide nothing. On-premises Exchange alone writes only
-//! `X-MS-Exchange-Organization-SCL`: that is not taken for the service's word.
+//! `X-MS-Exchange-Organization-SCL`: that is another filter's word, not the service's.
 
 use super::{Family, Filter, filter, words::Words, words::after};
 use crate::model::{FilterName, FilterVerdict};
@@ -48,7 +48,7 @@ fn read(words: &Words) -> Option<Filter> {
     let stamped = words.get("X-Forefront-Antispam-Report");
     let delivery = words.get("X-Microsoft-Antispam-Mailbox-Delivery");
     if stamped.is_none() && delivery.is_none() && !words.has("X-Microsoft-Antispam") {
-        return None;
+        return on_premises(words);
     }
     let report = Report::of(words, &stamped.unwrap_or_default(), &delivery.clone().unwrap_or_default());
     let (mut verdict, mut said) = report.verdict();
@@ -109,6 +109,32 @@ fn read(words: &Words) -> Option<Filter> {
         rules,
         allow_listed,
         ..filter(FilterName::ExchangeOnline, verdict, clause)
+    })
+}
+
+/// The word of an organization's own Exchange servers, which the service did not filter for: another product, and it only names a level.
+fn on_premises(words: &Words) -> Option<Filter> {
+    let level = words
+        .get("X-MS-Exchange-Organization-SCL")
+        .and_then(|level| super::words::number(&level))?;
+    let report = Report::of(words, "", "");
+    let (verdict, what) = match level {
+        level if level >= SPAM_LEVEL => (FilterVerdict::Spam, "took it for spam"),
+        level if level < 0.0 => (FilterVerdict::Skipped, "did not filter it"),
+        _ => (FilterVerdict::Clean, "found nothing against it"),
+    };
+    let code = format!("X-MS-Exchange-Organization-SCL: {}", super::words::shown(level));
+    let said = format!("{what}, by the word of the organization's own Exchange servers ({code})");
+    let allow_listed = report.allow_list().filter(|_| !verdict.is_against());
+    let host = words.get("X-MS-Exchange-Organization-AuthSource");
+    let rules = vec![code];
+    Some(Filter {
+        host,
+        score: Some(level),
+        threshold: Some(SPAM_LEVEL),
+        rules,
+        allow_listed,
+        ..filter(FilterName::Other, verdict, said)
     })
 }
 
@@ -348,6 +374,20 @@ mod tests {
                 "{report}: {listed}"
             );
             assert_eq!(found.host.as_deref(), Some("DB5EUR03FT012.mail.protection.outlook.com"));
+        }
+    }
+
+    #[test]
+    fn servers_of_the_organization_are_another_filter() {
+        for (level, verdict, allowed) in [("0", V::Clean, false), ("6", V::Spam, false), ("-1", V::Skipped, true)] {
+            let found = of(&format!(
+                "X-MS-Exchange-Organization-SCL: {level}\r\nX-MS-Exchange-Organization-AuthSource: EX02.contoso.example\r\n"
+            ));
+            assert_eq!(
+                (found.name, found.verdict, found.allow_listed.is_some()),
+                (crate::model::FilterName::Other, verdict, allowed)
+            );
+            assert_eq!(found.host.as_deref(), Some("EX02.contoso.example"));
         }
     }
 

@@ -43,7 +43,7 @@ fn read(words: &Words) -> Option<Filter> {
     let blocked = listed(&["bl", "blacklist", "blocklist"]);
     let against = hits
         .iter()
-        .find(|(name, _)| !allowed.is_some_and(|(own, _)| own == name) && !blocked.is_some_and(|(own, _)| own == name));
+        .find(|(name, _)| allowed.is_none_or(|(own, _)| own != name) && blocked.is_none_or(|(own, _)| own != name));
     let rules: Vec<String> = hits
         .iter()
         .map(|(name, value)| format!("X-FEAS-{}: {value}", name.to_ascii_uppercase()))

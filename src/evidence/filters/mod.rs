@@ -122,7 +122,7 @@ pub(super) fn read(header: &Header, sent: Option<&Header>) -> Vec<Filter> {
                 .any(|family| (family.owns)(name) && !silent.iter().any(|one| std::ptr::eq(*one, family)))
         };
         for (place, filter) in other::read(&stretch.fields, spoke) {
-            let host = stretch.hop.and_then(|hop| place::host(&header.fields[hop]));
+            let host = stretch.hop.and_then(|hop| place::host_at(header, hop));
             let filter = bounded(Filter { host, ..filter });
             found.push(Placed {
                 filter,
@@ -152,22 +152,25 @@ fn in_order(mut found: Vec<Placed>) -> Vec<Filter> {
     found.into_iter().map(|one| one.filter).take(MOST_FILTERS).collect()
 }
 
-/// Finds the host that a filter ran on: in its own words, by the hop of its service, or by its place.
+/// Finds the host that a filter ran on: in its own words, by its place, or by the hop of its service.
 fn placed(filter: Filter, family: &Family, stretch: &Stretch, header: &Header, turn: usize) -> Placed {
-    let own = stretch
-        .fields
-        .iter()
-        .filter(|(_, field)| (family.owns)(&field.name.to_ascii_lowercase()));
-    let head = stretch
-        .fields
-        .iter()
-        .filter(|(_, field)| family.heads.iter().any(|head| field.name.eq_ignore_ascii_case(head)));
-    let place = head.chain(own).map(|(place, _)| *place).nth(turn).unwrap_or_default();
+    let is_own = |name: &str| (family.owns)(&name.to_ascii_lowercase());
+    let is_head = |name: &str| family.heads.iter().any(|head| name.eq_ignore_ascii_case(head));
+    let heads = stretch.fields.iter().filter(|(_, field)| is_head(field.name));
+    let own = stretch.fields.iter().filter(|(_, field)| is_own(field.name));
+    let place = heads.clone().chain(own).map(|(place, _)| *place).nth(turn).unwrap_or_default();
+    // What a product that speaks once puts above its hop tells where it ran.
+    let hop = stretch.hop.or_else(|| {
+        heads
+            .clone()
+            .find_map(|(place, _)| place::hop_below(header, *place))
+            .filter(|_| family.once)
+    });
     let (host, hop) = if let Some(host) = filter.host.clone() {
-        let hop = place::hop_called(header, &host).or(stretch.hop);
+        let hop = place::hop_called(header, &host).or(hop);
         (Some(host), hop)
-    } else if let Some(hop) = stretch.hop {
-        (place::host(&header.fields[hop]), Some(hop))
+    } else if let Some(hop) = hop {
+        (place::host_at(header, hop), Some(hop))
     } else if let Some((hop, host)) = place::hop_within(header, family.hosts) {
         (Some(host), Some(hop))
     } else {

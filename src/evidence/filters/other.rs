@@ -22,7 +22,8 @@ pub(super) fn read(fields: &[(usize, &Field)], spoke: impl Fn(&str) -> bool) -> 
     for &(place, field) in fields {
         let name = field.name.to_ascii_lowercase();
         let is_topic = name.starts_with("x-") && TOPICS.iter().any(|topic| name.contains(topic));
-        if !is_topic || spoke(&name) {
+        // The one of Barracuda has a name that many use.
+        if !is_topic || spoke(&name) || text(field).starts_with("by bsmtpd at") {
             continue;
         }
         let vendor = vendor(&name);
@@ -50,9 +51,9 @@ fn heard(group: &[(usize, &Field)]) -> Filter {
         .take(20)
         .map(|(_, field)| (field.name.to_owned(), text(field)))
         .collect();
-    let verdict = values
-        .iter()
-        .map(|(name, value)| meaning(&name.to_ascii_lowercase(), value))
+    let meanings = values.iter().map(|(name, value)| meaning(&name.to_ascii_lowercase(), value));
+    let verdict = meanings
+        .filter(|verdict| *verdict != FilterVerdict::Scanned)
         .max()
         .unwrap_or(FilterVerdict::Scanned);
     let rules: Vec<String> = values

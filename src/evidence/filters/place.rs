@@ -83,13 +83,25 @@ pub(super) fn hop_within(header: &Header, domains: &[&str]) -> Option<(usize, St
     domains.iter().find_map(|domain| hops(header).find(|(_, by)| within(by, domain)))
 }
 
+/// The hop right below a place, by its own place.
+pub(super) fn hop_below(header: &Header, place: usize) -> Option<usize> {
+    let below = header.fields.iter().enumerate().skip(place);
+    below.filter(|(_, field)| is_hop(field)).map(|(place, _)| place).next()
+}
+
+/// The host of the hop at this place; of the one below it, if this one is a hand-over inside a host that names none (qmail, Gmail).
+pub(super) fn host_at(header: &Header, place: usize) -> Option<String> {
+    let hops = header.fields.iter().skip(place).filter(|field| is_hop(field));
+    hops.take(2).find_map(host)
+}
+
 fn hops<'h>(header: &'h Header) -> impl Iterator<Item = (usize, String)> + 'h {
     let hops = header.fields.iter().enumerate().filter(|(_, field)| is_hop(field));
     hops.filter_map(|(place, field)| Some((place, host(field)?)))
 }
 
 /// The host that took the message over; for one that calls itself `localhost`, the name in the comment behind it.
-pub(super) fn host(field: &Field) -> Option<String> {
+fn host(field: &Field) -> Option<String> {
     let text = field.text();
     let mut by = None;
     let (mut depth, mut after_by) = (0_u32, false);

@@ -69,7 +69,12 @@ fn read(words: &Words) -> Option<Filter> {
         rules.push(format!("{name} ({}){options}", shown(points.unwrap_or_default())));
     }
     let mut figures = Vec::new();
-    figures.extend(action.as_ref().map(|action| format!("action {action}")));
+    figures.extend(
+        action
+            .as_ref()
+            .filter(|action| *action != "no action")
+            .map(|action| format!("action {action}")),
+    );
     figures.extend(score.map(|score| {
         let of = rejects_at.map(|limit| format!(", {} to reject", shown(limit))).unwrap_or_default();
         format!("score {}{of}", shown(score))

@@ -42,20 +42,26 @@ fn read(words: &Words) -> Option<Filter> {
     let reached = score.zip(threshold).is_some_and(|(score, threshold)| score >= threshold);
     let against = status.to_ascii_lowercase().starts_with("yes") || flagged || status.is_empty() && reached;
     let rules = rules(&status, &report);
-    let shown_rules = words::named(&words::heaviest(rules.clone(), against));
     let knows = against || score.is_some() || !status.is_empty();
-    let (verdict, said) = verdict(against, knows, score, threshold, &rules);
+    let (mut verdict, mut said) = verdict(against, knows, score, threshold, &rules);
     let allow_listed = if against { None } else { allow_list(&rules) };
+    let rules = decisive(rules, against, allow_listed.as_deref());
     let host = version
         .as_deref()
         .and_then(|version| version.split_once(" on "))
         .map(|(_, host)| host.trim().to_owned());
-    let verdict = if allow_listed.is_some() { FilterVerdict::Skipped } else { verdict };
+    if let Some(list) = allow_listed.as_deref().filter(|list| list.starts_with("USER_IN_")) {
+        verdict = FilterVerdict::Skipped;
+        said = format!(
+            "let it through by {list}{}",
+            said.find(" (").map(|at| &said[at..]).unwrap_or_default()
+        );
+    }
     Some(Filter {
         host,
         score,
         threshold,
-        rules: shown_rules,
+        rules,
         allow_listed,
         ..filter(FilterName::SpamAssassin, verdict, said)
     })
@@ -118,6 +124,14 @@ fn verdict(against: bool, knows: bool, score: Option<f64>, threshold: Option<f64
     (verdict, format!("{words}{}", in_brackets(&figures)))
 }
 
+/// The rules as they are shown: the one that lets it through, and the heaviest.
+pub(super) fn decisive(rules: Rules, against: bool, allow_listed: Option<&str>) -> Vec<String> {
+    let mut rules = words::heaviest(rules, against);
+    let is_list = |name: &str| allow_listed.is_some_and(|list| list.split(',').next() == Some(name));
+    rules.sort_by_key(|(name, _)| !is_list(name));
+    words::named(&rules)
+}
+
 /// The list that let it through.
 pub(super) fn allow_list(rules: &Rules) -> Option<String> {
     let listed = rules
@@ -169,7 +183,7 @@ mod tests {
             ),
             (
                 "X-Spam-Status: No, hits=-1.0 required=5.0 tests=ALL_TRUSTED\r\n",
-                V::Skipped,
+                V::Clean,
                 Some(-1.0),
                 Some(5.0),
                 &["ALL_TRUSTED"],
