@@ -5,6 +5,7 @@
 //!
 //! What it cannot see: the inside of the mail system. It repeats what servers say, and says whose words they are.
 
+mod altered;
 mod arrival;
 mod notes;
 mod quote;
@@ -155,7 +156,9 @@ mod tests {
     fn every_cause_is_explained_in_plain_words() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/explain");
         let read = |path: &Path| serde_json::from_str::<Value>(&fs::read_to_string(path).unwrap()).unwrap();
-        let base = read(&folder.join("_probe.json"));
+        let mut base = read(&folder.join("_probe.json"));
+        // Reports leave it out where there is none.
+        base["signatures"] = Value::Array(Vec::new());
         let mut cases = 0;
         let mut failed = Vec::new();
         let mut verdicts = std::collections::BTreeSet::new();
