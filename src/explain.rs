@@ -7,19 +7,28 @@
 
 mod altered;
 mod arrival;
+mod authentication;
+mod cause;
+mod exchange;
+mod filtered;
 mod notes;
 mod quote;
 mod refusal;
+mod remedy;
 mod returned;
 mod span;
 mod status;
 mod traced;
 mod unproven;
+mod vendor;
+mod way;
 
+pub use cause::Cause;
 pub use quote::queue_id;
 pub use span::{interval, span};
+pub use way::off;
 
-use crate::model::{JudgedProbe, Outcome, Verdict};
+use crate::model::{Dsn, JudgedProbe, Outcome, Verdict};
 
 /// A sentence, and what to do about it.
 struct Finding {
@@ -69,6 +78,11 @@ pub fn explain(probe: &JudgedProbe) -> (String, Option<String>) {
         main.step.or_else(|| steps.next())
     };
     (explanation, step)
+}
+
+/// Why a message came back, or waits, as its notification tells.
+pub fn cause(notice: &Dsn) -> Cause {
+    refusal::Refusal::of_notice(notice).cause()
 }
 
 fn main_finding(probe: &JudgedProbe) -> Finding {

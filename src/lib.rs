@@ -17,6 +17,7 @@
 //!      │   └─ journal trait Log:     events of each run in SQLite, the tag key, the lock of a live run
 //!      ├─ report      one file a format: a judged run becomes bytes
 //!      ├─ config      site and scenario: text becomes values, every mistake with its place; the sources of secrets
+//!      ├─ posture     what the DNS and the mail hosts show of a domain: MX, SPF, DKIM, DMARC, TLS; one file a check
 //!      └─ postoffice  the embedded mail world of the demo and of the fast tests; knows nobody
 //!      microsoft      Microsoft 365: signing in, and the one client for all calls to Graph; for send and watch
 //!  ─────────────────────────────────────────────────────────────── below: pure, values in, values out
@@ -64,6 +65,7 @@ pub mod microsoft;
 pub mod model;
 pub mod plan;
 pub mod postoffice;
+pub mod posture;
 pub mod report;
 pub mod run;
 pub mod scrub;

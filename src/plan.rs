@@ -3,8 +3,8 @@
 //! What it refuses is refused before anything is sent: a plan beyond its scenario's limits, routes or recipients that nothing fits.
 
 use crate::model::{
-    Case, Expectation, MailboxAccess, MailboxName, NextHop, Plan, Probe, ProbeId, Recipient, RecipientFilter, Route, RouteKind, RunId,
-    RunInfo, Scenario, Site, Subset, TagKey, Time, Verdict, matches,
+    Case, Expectation, MailboxAccess, MailboxName, MessageKind, NextHop, Place, Plan, Probe, ProbeId, Recipient, RecipientFilter, Route,
+    RouteKind, RunId, RunInfo, Scenario, Site, Subset, TagKey, Time, Verdict, matches,
 };
 use std::{
     cmp::Reverse,
@@ -42,6 +42,21 @@ pub enum PlanError {
     /// No recipient takes part.
     #[error("no recipient takes part: {0}")]
     NoRecipients(String),
+    /// A message that pretends to come from the recipient's own people, to a domain that is not listed as the site's own.
+    #[error(
+        "{place}: `{message}` pretends to come from the recipient's own people, and {domain} is not listed under the site's `own_domains`\n  help: if it \
+         is yours, add it there and publish the record that `mailflow check` prints; otherwise leave {address} out of this round"
+    )]
+    NotOwn {
+        /// Where the scenario names the message.
+        place: Place,
+        /// The kind of message, by its word.
+        message: &'static str,
+        /// The recipient's domain.
+        domain: String,
+        /// The recipient.
+        address: String,
+    },
     /// Too many probes.
     #[error(
         "the plan has {planned} probes, but the scenario's `limits` allow {limit}\n  help: narrow it with `--only`, or raise `limits: {{ probes: {planned} }}`"
@@ -81,6 +96,7 @@ pub fn plan(site: &Site, scenario: &Scenario, start: &Start, random: &mut dyn Fn
                 let Some(hop) = hop_of(site, route, recipient) else { continue };
                 let Some(sender) = site.sender(&route.sender) else { continue };
                 for message in &round.messages {
+                    refuse_impersonation(site, round, recipient, message)?;
                     let id = ProbeId::new(&start.run, random());
                     let tag = start.key.tag(id);
                     let (expected, expected_at) = expectation(recipient, round, scenario);
@@ -93,7 +109,7 @@ pub fn plan(site: &Site, scenario: &Scenario, start: &Start, random: &mut dyn Fn
                         sender: senders.index_of(&sender.name, sender),
                         route: route.name.clone(),
                         hop: hop.clone(),
-                        message: *message,
+                        message: message.clone(),
                         case: round.name.clone(),
                         expected,
                         expected_at,
@@ -149,8 +165,23 @@ pub fn plan(site: &Site, scenario: &Scenario, start: &Start, random: &mut dyn Fn
         addresses: addresses(site),
         recipients,
         senders: senders.values,
-        probes,
         spacing: scenario.limits.spacing.unwrap_or_default(),
+        templates: templates(scenario, &probes),
+        probes,
+    })
+}
+
+/// Refuses a message that pretends to come from the recipient's own people, where the site does not list the domain as its own.
+fn refuse_impersonation(site: &Site, round: &Case, recipient: &Recipient, message: &MessageKind) -> Result<(), PlanError> {
+    let domain = recipient.domain();
+    if !message.impersonates() || site.own_domains.contains(&domain) {
+        return Ok(());
+    }
+    Err(PlanError::NotOwn {
+        place: round.messages_place.clone(),
+        message: message.word(),
+        domain,
+        address: recipient.address.clone(),
     })
 }
 
@@ -420,6 +451,17 @@ fn traces(site: &Site, mailboxes: &[MailboxName]) -> BTreeMap<MailboxName, Durat
         MailboxAccess::Imap(_) | MailboxAccess::Graph(_) | MailboxAccess::Group(_) => None,
     };
     mailboxes.iter().filter_map(trace).collect()
+}
+
+/// The templates that the probes name.
+fn templates(scenario: &Scenario, probes: &[Probe]) -> BTreeMap<String, String> {
+    let named = |file: &String| probes.iter().any(|probe| probe.message == MessageKind::Template(file.clone()));
+    scenario
+        .templates
+        .iter()
+        .filter(|(file, _)| named(file))
+        .map(|(file, text)| (file.clone(), text.clone()))
+        .collect()
 }
 
 /// Which mailbox belongs to which address: what binds a bounce that names a member to that member.

@@ -5,7 +5,7 @@
 
 use crate::model::Tls;
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, RootCertStore, SignatureScheme, SupportedProtocolVersion,
     client::{
         Resumption, WebPkiServerVerifier,
         danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -56,6 +56,30 @@ pub struct Connector {
 /// # Errors
 /// A sentence that names the file if it cannot be read or holds no certificate; or, if every certificate must hold, that none is trusted at all.
 pub fn connector(ca: Option<&Path>, verify: Verify) -> Result<Connector, String> {
+    connector_of(ca, verify, rustls::DEFAULT_VERSIONS)
+}
+
+/// As [`connector`] with [`Verify::Record`], but it offers TLS 1.2 and nothing newer: what a server accepts at least.
+///
+/// # Errors
+/// As [`connector`].
+pub fn old_connector(ca: Option<&Path>) -> Result<Connector, String> {
+    connector_of(ca, Verify::Record, &[&rustls::version::TLS12])
+}
+
+/// A configuration that trusts nobody: for a library that wants one and is never to open TLS.
+///
+/// # Errors
+/// A sentence, if ring lacks what TLS needs.
+pub fn trusting_nobody() -> Result<ClientConfig, String> {
+    Ok(ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(|error| format!("TLS cannot be set up: {error}"))?
+        .with_root_certificates(RootCertStore::empty())
+        .with_no_client_auth())
+}
+
+fn connector_of(ca: Option<&Path>, verify: Verify, versions: &[&'static SupportedProtocolVersion]) -> Result<Connector, String> {
     let mut roots = SYSTEM_ROOTS.clone();
     if let Some(path) = ca {
         add_private_ca(&mut roots, path)?;
@@ -70,7 +94,7 @@ pub fn connector(ca: Option<&Path>, verify: Verify) -> Result<Connector, String>
         (Verify::Record, _) => Arc::new(Recorder::new(judge.clone())),
     };
     let mut config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .map_err(|error| format!("TLS cannot be set up: {error}"))?
         .dangerous()
         .with_custom_certificate_verifier(verifier)

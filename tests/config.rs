@@ -232,6 +232,58 @@ recipients: [{ address: a@contoso.example }]
 }
 
 #[test]
+fn own_domains_and_signing_keys_are_read() {
+    let site = site(Path::new(SITE)).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    assert_eq!(site.own_domains, ["contoso.example", "fabrikam.example"]);
+    let dkim = &site.dkim["default"];
+    assert_eq!((dkim.domain.as_str(), dkim.selector.as_str()), ("sender.example", "s1"));
+    assert_eq!((&dkim.key, dkim.place.line), (&SecretSource::File("dkim.pem".into()), 2));
+}
+
+#[test]
+fn kinds_of_message_are_read_with_what_they_need() {
+    let path = Path::new("tests/config/valid/scenario-messages.yaml");
+    let scenario = read_scenario(path, &load(path).unwrap()).unwrap_or_else(|mistakes| panic!("{mistakes}"));
+    let [own, one, another] = scenario.rounds.as_slice() else {
+        panic!("three rounds")
+    };
+    let notice = MessageKind::Template("notice.eml".to_owned());
+    assert!(own.messages.contains(&notice) && own.messages.contains(&MessageKind::Eicar));
+    assert!(own.messages.contains(&MessageKind::Large(5 << 20)) && own.messages.contains(&MessageKind::Large(20 << 20)));
+    assert_eq!((own.messages_place.line, one.messages_place.line), (5, 7));
+    assert_eq!(
+        (&one.messages, &another.messages),
+        (&vec![notice], &vec![MessageKind::Large(300 << 10)])
+    );
+    let read: Vec<&str> = scenario.templates.keys().map(String::as_str).collect();
+    assert_eq!(read, ["notice.eml"], "each file once");
+    assert_eq!(
+        scenario.templates["notice.eml"],
+        fs::read_to_string("tests/config/valid/notice.eml").unwrap()
+    );
+}
+
+#[test]
+fn mx_routes_ask_the_dns_server_of_the_site_unless_they_name_their_own() {
+    let site = read(
+        "sender: { address: probe@sender.example }
+resolver: 192.0.2.53
+routes:
+  inherits: { mx: {}, default: true }
+  own: { mx: { resolver: '[2001:db8::53]:5353' } }
+recipients: [{ address: a@contoso.example }]
+",
+    );
+    let asked = |name: &str| match &site.route(name).unwrap().kind {
+        RouteKind::Mx(mx) => mx.resolver.map(|address| address.to_string()),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(site.resolver.map(|address| address.to_string()).as_deref(), Some("192.0.2.53:53"));
+    assert_eq!(asked("inherits").as_deref(), Some("192.0.2.53:53"));
+    assert_eq!(asked("own").as_deref(), Some("[2001:db8::53]:5353"));
+}
+
+#[test]
 fn defaults_are_filled_in_for_each_recipient() {
     let site = read(
         "sender: { address: probe@sender.example, mailbox: { imap: { url: imaps://s.example, user: probe, password: { env: P } } } }
@@ -456,6 +508,29 @@ cases:
         (least.expect.as_slice(), least.expect_place.line),
         (&[Expectation::Verdict(Verdict::Inbox)][..], 2)
     );
+}
+
+#[test]
+fn a_sender_may_state_whence_its_mail_leaves() {
+    let site = |addresses: &str| {
+        format!(
+            "sender: {{ address: probe@sender.example, sending_addresses: {addresses} }}
+routes: {{ mx: {{ mx: {{}} }} }}
+recipients: [{{ address: a@contoso.example }}]
+"
+        )
+    };
+    let stated: Vec<String> = read(&site("[192.0.2.25, '2001:db8::25']")).senders[0]
+        .sending_addresses
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(stated, ["192.0.2.25", "2001:db8::25"]);
+    let mistakes = read_site(Path::new("mailflow.yaml"), &site("[mail.sender.example]"))
+        .unwrap_err()
+        .render(false);
+    let said = "expected an IP address such as 192.0.2.25 or 2001:db8::25, found `mail.sender.example`";
+    assert!(mistakes.contains(said), "{mistakes}");
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Every message in `tests/evidence/` is read, and what was found is compared with the JSON beside it. Adding a case is adding two files: an `.eml`
 //! (with placeholders, see `fill_in`) and a `.json` with `about`, `probe` and `mailbox`; run the test once, look at the `.failed` file that it
-//! writes, and rename it to `.json` if it is right. The probes as they were sent are in `tests/evidence/original/`.
+//! writes, and rename it to `.json` if it is right. Of a notification that says `failed` or `delayed` the JSON also has the cause, the explanation and
+//! the remedy; a `.eml` whose form is known from documents only says so in `X-Fixture-Note`. The probes as they were sent are in
+//! `tests/evidence/original/`.
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails, and says why")]
 
@@ -16,7 +18,12 @@ use mailflow::{
 };
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
-use std::{fmt::Write, fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::HashSet, fmt::Write, fs, path::PathBuf, sync::Arc, time::Duration};
+
+mod evidence {
+    pub mod words;
+}
+use evidence::words;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/evidence");
 
@@ -83,6 +90,7 @@ fn plan() -> Plan {
     Plan {
         spacing: std::time::Duration::ZERO,
         paths: vec![],
+        templates: std::collections::BTreeMap::new(),
         traces: std::collections::BTreeMap::new(),
         addresses: std::collections::BTreeMap::new(),
         run: RunInfo {
@@ -104,6 +112,7 @@ fn plan() -> Plan {
             contact: Some("it@contoso.example".to_owned()),
             mailbox: Some(MailboxName::from("returns")),
             subaddress: Some("+".to_owned()),
+            sending_addresses: vec![],
         }],
         mailboxes: vec![],
         probes: (1..).zip(PROBES).map(probe).collect(),
@@ -222,6 +231,13 @@ fn shown(findings: &[Finding], tag: &str) -> Value {
                 let object = fields.as_object_mut().expect("an object");
                 object.retain(|field, value| !value.is_null() && field != "at" && field != "mailbox");
                 object.insert("probe".to_owned(), name(probe).into());
+                let plan = plan();
+                let recipient = plan
+                    .probes
+                    .iter()
+                    .find(|known| known.id == *probe)
+                    .map(|known| plan.recipient(known));
+                words::add_to(object, dsn, &recipient.expect("a recipient").address);
                 json!({ "dsn": fields })
             }
             Finding::Answer { probe, automatic } => json!({ "answer": { "probe": name(probe), "automatic": automatic } }),
@@ -288,7 +304,7 @@ fn reading(recognizer: &Recognizer, message: &[u8], expected: &Value) -> Value {
 fn every_fixture_is_read_as_its_json_says() {
     let recognizer = recognizer();
     let fixtures = fixtures();
-    assert!(fixtures.len() >= 40, "only {} fixtures in {FOLDER}", fixtures.len());
+    assert!(fixtures.len() >= 130, "only {} fixtures in {FOLDER}", fixtures.len());
     let mut failures = String::new();
     for (path, message, expected) in &fixtures {
         let failed = path.with_extension("failed");
@@ -310,6 +326,13 @@ fn every_fixture_is_read_as_its_json_says() {
         }
     }
     assert!(failures.is_empty(), "\n{failures}");
+    let causes: Vec<&str> = fixtures.iter().flat_map(|(_, _, expected)| words::causes(expected)).collect();
+    let different: HashSet<&str> = causes.iter().copied().collect();
+    assert!(
+        causes.len() >= 80 && different.len() >= 30,
+        "{} bounces, of {different:?}",
+        causes.len()
+    );
 }
 
 /// What a post shows of the message of `probe`: its text as HTML, or as plain text.
@@ -550,7 +573,7 @@ fn only_the_probe_itself_may_be_cleaned_away() {
 fn what_is_composed_arrives_unaltered() {
     for kind in MessageKind::ALL {
         let probe = Probe {
-            message: kind,
+            message: kind.clone(),
             ..probe_named("plain")
         };
         let plan = Arc::new(Plan {

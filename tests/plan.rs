@@ -6,8 +6,8 @@ mod build;
 use build::{expecting, mailbox, mx, recipient, round, scenario, site, smtp, with_role};
 use mailflow::{
     model::{
-        Case, Expectation, KEY_LENGTH, Limits, MailboxName, MessageKind, Plan, QuarantinePolicy, Recipient, RecipientFilter, Route, RunId,
-        Scenario, Site, Subset, TagKey, Time, Verdict,
+        Case, Expectation, KEY_LENGTH, Limits, MailboxName, MessageKind, Place, Plan, QuarantinePolicy, Recipient, RecipientFilter, Route,
+        RunId, Scenario, Site, Subset, TagKey, Time, Verdict,
     },
     plan::{PlanError, Start, hops, plan},
 };
@@ -293,6 +293,59 @@ fn a_plan_beyond_its_limits_is_refused() {
     for _ in 0..20 {
         assert_eq!(plan(None, Some(2)).unwrap_err(), too_many, "the first of several that are alike");
     }
+}
+
+#[test]
+fn impersonating_messages_go_to_the_sites_own_domains_only() {
+    let own = Site {
+        own_domains: vec!["contoso.example".to_owned()],
+        ..site(vec![recipient("a@Contoso.example"), recipient("b@sub.contoso.example")])
+    };
+    for (message, word) in [
+        (MessageKind::SelfSpoof, "self-spoof"),
+        (MessageKind::DisplayName("Kim Lee".to_owned()), "display-name"),
+    ] {
+        let pretends = Case {
+            messages: vec![MessageKind::Plain, message.clone()],
+            messages_place: Place {
+                file: "scenario.yaml".to_owned(),
+                line: 7,
+            },
+            ..round(None)
+        };
+        let scenario = scenario(vec![pretends]);
+        let refused = planned(&own, &scenario, &[]).unwrap_err();
+        assert!(
+            matches!(&refused, PlanError::NotOwn { message, domain, .. } if *message == word && domain == "sub.contoso.example"),
+            "{refused:?}"
+        );
+        assert!(refused.to_string().starts_with("scenario.yaml:7: "), "{refused}");
+        let narrowed = planned(&own, &scenario, &[Subset::Domain("contoso.example".to_owned())]).unwrap();
+        assert_eq!(narrowed.probes.len(), 2, "what does not take part is not refused");
+        let nothing_own = Site {
+            own_domains: vec![],
+            ..own.clone()
+        };
+        assert!(planned(&nothing_own, &scenario, &[Subset::Domain("contoso.example".to_owned())]).is_err());
+    }
+}
+
+#[test]
+fn a_plan_holds_the_templates_that_its_probes_name() {
+    let site = site(vec![recipient("a@x.example")]);
+    let noticed = Scenario {
+        templates: [("a.eml", "Subject: a\n\n"), ("b.eml", "Subject: b\n\n")]
+            .map(|(file, text)| (file.to_owned(), text.to_owned()))
+            .into(),
+        ..scenario(vec![Case {
+            messages: vec![MessageKind::Template("a.eml".to_owned())],
+            ..round(None)
+        }])
+    };
+    let plan = planned(&site, &noticed, &[]).unwrap();
+    assert_eq!(plan.templates.keys().collect::<Vec<_>>(), ["a.eml"]);
+    let stored: Plan = serde_json::from_str(&serde_json::to_string(&plan).unwrap()).unwrap();
+    assert_eq!(stored, plan);
 }
 
 #[test]

@@ -17,6 +17,7 @@ fn probe(recipient: &str, verdict: Verdict, outcome: Outcome) -> JudgedProbe {
         role: Some("Owner".to_owned()),
         owner: None,
         covered_by: None,
+        sender: String::new(),
         route: "internet".to_owned(),
         message: "plain".to_owned(),
         case: None,

@@ -303,6 +303,7 @@ fn planned(locals: &[&str]) -> Arc<Plan> {
             contact: None,
             mailbox: Some(RETURNS.into()),
             subaddress: None,
+            sending_addresses: vec![],
         }],
         domains: BTreeMap::new(),
         paths: Vec::new(),
@@ -311,6 +312,8 @@ fn planned(locals: &[&str]) -> Arc<Plan> {
             name: "mx".into(),
             kind: RouteKind::Mx(MxRoute {
                 resolver: None,
+                own_domains: vec![],
+                dkim: std::collections::BTreeMap::new(),
                 port: 25,
                 tls: TlsMode::Opportunistic,
                 ca: None,
@@ -328,12 +331,14 @@ fn planned(locals: &[&str]) -> Arc<Plan> {
             .collect(),
         recipients: locals.iter().map(recipient).collect(),
         tag_key: None,
+        resolver: None,
     };
     let case = Case {
         name: None,
         routes: vec![],
         recipients: RecipientFilter::default(),
         messages: vec![MessageKind::Plain],
+        messages_place: Place::default(),
         expect: None,
         within: Duration::from_mins(1),
         give_up_after: Duration::from_mins(5),
@@ -349,6 +354,7 @@ fn planned(locals: &[&str]) -> Arc<Plan> {
         expect: vec![Expectation::Verdict(Verdict::Inbox)],
         expect_place: Place::default(),
         limits: Limits::default(),
+        templates: std::collections::BTreeMap::new(),
         site: None,
     };
     let mut count = 0_u8;

@@ -14,7 +14,7 @@ mod world;
 use form::{Given, Line, OneOrMany, Standing, Then, Timeline};
 use mailflow::{
     judge::{Ledger, Stand, judge, summarize},
-    model::{Event, JudgedProbe, Verdict, What},
+    model::{Event, JudgedProbe, RequirementResult, Verdict, What},
 };
 use std::{fmt::Write, fs, path::Path, sync::Arc};
 use world::{at, events, plan, seconds, start};
@@ -29,10 +29,13 @@ impl Said {
             let flags: Vec<&str> = member.flags.iter().map(|flag| flag.word()).collect();
             (member.mailbox.to_string(), [vec![member.verdict.word()], flags].concat().join(" "))
         });
-        let required = |holds: bool| {
-            let such = judged.requirements.iter().filter(move |requirement| requirement.holds == holds);
-            such.map(|requirement| requirement.name.clone()).collect()
+        let required = |holds: bool, unseen: bool| {
+            let such = |requirement: &&RequirementResult| (requirement.holds, requirement.unseen) == (holds, unseen);
+            let names = judged.requirements.iter().filter(such).map(|requirement| requirement.name.clone());
+            names.collect::<Vec<String>>()
         };
+        let evidence = judged.requirements.iter().find(|requirement| !requirement.holds);
+        let evidence = evidence.and_then(|requirement| requirement.evidence.as_deref());
         let reason = judged.reason.as_deref();
         let because = match (&then.because, reason) {
             (Some(words), Some(reason)) if reason.contains(words) => Some(words.clone()),
@@ -54,8 +57,16 @@ impl Said {
             dsn: judged.dsn.as_ref().map(|dsn| dsn.action),
             members: members.collect(),
             altered: judged.alterations.iter().map(|alteration| alteration.kind).collect(),
-            held: required(true),
-            broken: required(false),
+            held: required(true, false),
+            broken: required(false, false),
+            unseen: required(false, true),
+            // What is said there is compared only where a timeline asks for it.
+            against: match (&then.against, evidence) {
+                (Some(words), Some(evidence)) if !evidence.contains(words) => Some(evidence.to_owned()),
+                (Some(words), Some(_)) => Some(words.clone()),
+                (Some(_), None) | (None, _) => None,
+            },
+            path: judged.path.clone(),
             because,
             never_left: judged.sent_at.is_none(),
         })
@@ -72,6 +83,7 @@ impl Said {
         );
         let _ = writeln!(text, "dsn {:?}, members {:?}", then.dsn, then.members);
         let _ = writeln!(text, "altered {:?}, held {:?}, broken {:?}", then.altered, then.held, then.broken);
+        let _ = writeln!(text, "unseen {:?}, against {:?}, path {:?}", then.unseen, then.against, then.path);
         let _ = writeln!(text, "because {:?}, never left: {}", then.because, then.never_left);
         Self(text)
     }

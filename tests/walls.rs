@@ -42,6 +42,7 @@ const EVERYBODY: &[&str] = &[
     "report",
     "config",
     "run",
+    "posture",
     "postoffice",
     "cli",
 ];
@@ -66,6 +67,7 @@ fn may_know() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("report", MIDDLE),
         ("config", MIDDLE),
         ("run", LOOP),
+        ("posture", &["model", "clock", "tls", "credentials"]),
         ("postoffice", [].as_slice()),
         ("cli", GROUND),
         ("app", EVERYBODY),

@@ -1,9 +1,15 @@
-//! `mailflow check`: parse, log in everywhere, find the folders, weigh the permissions; send nothing.
+//! `mailflow check`: parse, log in everywhere, find the folders, weigh the permissions, look at the domains; send nothing.
 
-use super::{Code, Desk, Halt, permissions, world::World};
+use super::{
+    Code, Desk, Halt,
+    domains::{Domains, Section},
+    permissions,
+    world::{World, host_name},
+};
 use crate::{
     model::{MailboxAccess, MailboxName, Plan, Site},
     plan::hops,
+    posture,
     report::{counted, escape, wrap},
 };
 use std::{collections::BTreeSet, path::Path};
@@ -18,7 +24,8 @@ pub(super) struct Finding {
     pub(super) what: String,
     /// Whether it is as it should be.
     pub(super) state: State,
-    said: String,
+    /// In paragraphs.
+    said: Vec<String>,
 }
 
 /// Whether something is as it should be.
@@ -35,7 +42,15 @@ impl Finding {
         Self {
             what: what.to_owned(),
             state,
-            said: said.to_owned(),
+            said: vec![said.to_owned()],
+        }
+    }
+
+    pub(super) fn of_lines(what: &str, state: State, said: Vec<String>) -> Self {
+        Self {
+            what: what.to_owned(),
+            state,
+            said,
         }
     }
 
@@ -45,6 +60,13 @@ impl Finding {
             Err(said) => Self::new(what, State::Wrong, said),
         }
     }
+}
+
+/// What was answered, by what it concerns.
+struct Answers {
+    findings: Vec<Finding>,
+    permissions: Vec<Finding>,
+    proofs: Vec<Finding>,
 }
 
 impl Desk {
@@ -64,7 +86,7 @@ impl Desk {
             }
             None => self.site()?,
         };
-        self.tag_key(&site).await?;
+        let key = self.tag_key(&site).await?;
         self.output.remark(&format!(
             "{}: senders {}, routes {}, mailboxes {}, recipients {}",
             site.file,
@@ -73,6 +95,10 @@ impl Desk {
             site.mailboxes.len(),
             site.recipients.len()
         ));
+        let domains = std::sync::Arc::new(Domains::of(&site, host_name()));
+        let (clock, examined) = (self.clock, std::sync::Arc::clone(&domains));
+        // Beside the logins, which mostly take longer.
+        let facts = tokio::spawn(async move { posture::examine(&examined.settings, clock, &examined.subjects, &examined.selectors).await });
         let world = World::to_check(&site, self.clock).await;
         let mut findings: Vec<Finding> = Vec::new();
         let mut asked = tokio::task::JoinSet::new();
@@ -117,10 +143,25 @@ impl Desk {
         }
         let (tenants, permissions) = permissions::findings(&site, &world.tenants, &read).await;
         findings.extend(tenants);
-        self.show(findings, permissions, !site.tenants.is_empty())
+        let proofs = self.proofs(&site, &key).await;
+        let section = domains.section(&facts.await.unwrap_or_default());
+        self.show(
+            Answers {
+                findings,
+                permissions,
+                proofs,
+            },
+            section,
+            !site.tenants.is_empty(),
+        )
     }
 
-    fn show(&self, answers: Vec<Finding>, permissions: Vec<Finding>, with_tenants: bool) -> Result<Code, Halt> {
+    fn show(&self, answers: Answers, domains: Section, with_tenants: bool) -> Result<Code, Halt> {
+        let Answers {
+            findings: answers,
+            permissions,
+            proofs,
+        } = answers;
         let (color, width) = (self.output.style().color, self.output.style().width);
         let count = |findings: &[Finding], state| findings.iter().filter(|finding| finding.state == state).count();
         let silent = count(&answers, State::Wrong);
@@ -141,14 +182,35 @@ impl Desk {
         if missing > 0 {
             last.push_str(&format!(" {} missing.", counted(missing, "permission is", "permissions are")));
         }
+        let unproven = count(&proofs, State::Wrong);
+        if unproven > 0 {
+            last.push_str(&format!(
+                " {} not as it should be.",
+                counted(unproven, "own domain or signing key is", "own domains and signing keys are")
+            ));
+        }
         if doubtful > 0 {
             last.push_str(&format!(
                 " {}.",
                 counted(doubtful, "permission needs a look", "permissions need a look")
             ));
         }
+        let broken = count(&domains.findings, State::Wrong);
+        if broken > 0 {
+            last.push_str(&format!(
+                " {} wrong.",
+                counted(broken, "finding about a domain is", "findings about domains are")
+            ));
+        }
+        let odd = count(&domains.findings, State::Doubtful);
+        if odd > 0 {
+            last.push_str(&format!(
+                " {} a look.",
+                counted(odd, "finding about a domain needs", "findings about domains need")
+            ));
+        }
         last.push_str(" Nothing was sent.");
-        let mut findings = [answers, permissions].concat();
+        let mut findings = [answers, permissions, proofs, domains.findings].concat();
         // What is wrong comes last, next to the prompt.
         findings.sort_by(|a, b| (a.state, &a.what).cmp(&(b.state, &b.what)));
         let mut text = String::new();
@@ -163,15 +225,26 @@ impl Desk {
                 let sign = if number == 0 { sign } else { "" };
                 text.push_str(&format!("{paint}{sign:<5}{off} {line}\n"));
             }
-            for line in wrap(&escape(&finding.said), width.saturating_sub(INDENT)) {
-                text.push_str(&format!("{:INDENT$}{line}\n", ""));
+            for said in &finding.said {
+                for line in wrap(&escape(said), width.saturating_sub(INDENT)) {
+                    text.push_str(&format!("{:INDENT$}{line}\n", ""));
+                }
+            }
+        }
+        if let Some(remark) = &domains.remark {
+            for line in wrap(&escape(remark), width) {
+                text.push_str(&format!("{line}\n"));
             }
         }
         for line in wrap(&last, width) {
             text.push_str(&format!("{line}\n"));
         }
         self.output.print(text.as_bytes())?;
-        Ok(if silent + missing == 0 { Code::Passed } else { Code::Failed })
+        Ok(if silent + missing + unproven + broken == 0 {
+            Code::Passed
+        } else {
+            Code::Failed
+        })
     }
 }
 

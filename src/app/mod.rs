@@ -3,9 +3,11 @@
 mod check;
 mod clean;
 mod demo;
+mod domains;
 mod output;
 mod permissions;
 mod plan;
+mod proofs;
 mod report;
 mod run;
 mod runs;

@@ -1,6 +1,6 @@
 //! `mailflow run`: the main job.
 
-use super::{Code, Desk, Halt, identity_of, output::Target, world::World};
+use super::{Code, Desk, Halt, identity_of, output::Target, proofs::sealed, world::World};
 use crate::{
     compose::compose,
     evidence::Recognizer,
@@ -32,6 +32,7 @@ impl Desk {
     /// Runs a scenario on a site, to the end or until interrupted.
     pub(super) async fn measure(&mut self, site: &Site, scenario: &Scenario, key: &TagKey) -> Result<(Judged, bool), Halt> {
         let plan = Arc::new(self.make_plan(site, scenario, key)?);
+        self.prove_own_domains(site, &plan, key).await?;
         let world = World::open(site, &plan, self.clock).await?;
         let log = self.journal()?.begin(&plan, &identity_of(site))?;
         let view = self.output.live();
@@ -93,7 +94,7 @@ impl Desk {
             senders: world.senders,
             watchers: world.watchers,
             unwatched: world.unwatched,
-            composer: Arc::new(compose),
+            composer: Arc::new(move |plan, probe| sealed(&world.signers, plan, probe, compose(plan, probe))),
             log: Arc::new(log),
             stop,
             view: Box::new(move |progress| view.show(progress)),

@@ -1,6 +1,11 @@
 //! From a site to the parts that send and watch: one sender a route, one watcher a login.
 
-use super::{Halt, sign_ins::SignIns, tenants::Tenants};
+use super::{
+    Halt,
+    proofs::{Signers, signers},
+    sign_ins::SignIns,
+    tenants::Tenants,
+};
 use crate::scrub::Scrubber;
 use crate::{
     clock::Clock,
@@ -39,6 +44,8 @@ pub(super) struct World {
     pub cleaners: Vec<(String, Box<dyn Watcher>)>,
     /// Knows the secrets that its servers are told.
     pub scrubber: Scrubber,
+    /// Who signs what leaves.
+    pub signers: Signers,
 }
 
 impl World {
@@ -52,8 +59,10 @@ impl World {
         if let Some((route, trouble)) = world.unsendable.first_key_value() {
             return Err(Halt::Sentence(format!("route {route}: {trouble}")));
         }
+        let signers = signers(site, plan).await?;
         let watching = Self::watching(site, plan, doors).await;
         Ok(Self {
+            signers,
             senders: world.senders,
             ..watching
         })
@@ -251,7 +260,7 @@ async fn eyes<'a>(
 }
 
 /// This machine's name, for EHLO.
-fn host_name() -> String {
+pub(super) fn host_name() -> String {
     let read = |path: &str| {
         std::fs::read_to_string(PathBuf::from(path))
             .ok()

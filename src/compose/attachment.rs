@@ -1,17 +1,11 @@
 //! A message with a PDF: a real one of a single page, which says what it is.
 
-use super::{Content, Wording, multipart};
-use lettre::message::{Attachment, MultiPartKind, SinglePart, header::ContentType};
+use super::{Content, Wording};
 use pdf_writer::{Content as PageContent, Finish, Name, Pdf, Rect, Ref, Str};
 
 pub(super) fn content(wording: &Wording) -> Content {
-    let text = wording.text(&["A PDF of one page is attached, so that the test shows whether attachments arrive as they were sent."]);
-    let mixed = multipart(MultiPartKind::Mixed, wording).singlepart(SinglePart::plain(text));
-    // The type is a constant that parses; without it the text goes alone, and the comparison would show that the attachment is missing.
-    Content::Multi(match ContentType::parse("application/pdf") {
-        Ok(pdf) => mixed.singlepart(Attachment::new("mail-flow-test.pdf".to_owned()).body(document(wording), pdf)),
-        Err(_) => mixed,
-    })
+    let said = "A PDF of one page is attached, so that the test shows whether attachments arrive as they were sent.";
+    Content::with_files(wording, &[said], [("mail-flow-test.pdf", "application/pdf", document(wording))])
 }
 
 /// A4, one page, Helvetica (one of the fonts that every reader has): ASCII only.

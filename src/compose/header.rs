@@ -1,10 +1,10 @@
 //! The header of a probe: who sends it, to whom, and where the tag stands in it.
 
-use super::{MessageKind, Plan, Probe, Sender, Tag, Wording};
+use super::{MessageKind, Plan, Probe, Sender, Tag, Wording, impersonation, list};
 use lettre::{
     Address,
     message::{
-        Mailbox,
+        Mailbox, Mailboxes,
         header::{self, HeaderName, HeaderValue, Headers},
     },
 };
@@ -27,26 +27,32 @@ pub(super) fn domain_of(sender: &Sender) -> String {
 }
 
 /// Everything but the MIME fields of the content.
-pub(super) fn header(plan: &Plan, probe: &Probe, wording: &Wording) -> Headers {
-    let sender = plan.sender(probe);
-    let name = sender.display_name.clone().unwrap_or_else(|| "Mail-flow test".to_owned());
+pub(super) fn header(plan: &Plan, probe: &Probe, wording: &Wording, subject: String) -> Headers {
+    let (name, address) = impersonation::from(plan, probe);
     // The day it may leave at the earliest, so that a probe held back by `spacing` is not dated hours before it was sent.
     let date = crate::model::time::later(plan.run.started_at, probe.not_before);
 
     let mut headers = Headers::new();
-    match sender.address.parse::<Address>() {
-        Ok(address) => headers.set(header::From::from(lettre::message::Mailboxes::from(Mailbox::new(
-            Some(name),
-            address,
-        )))),
-        Err(_) => headers.insert_raw(encoded("From", format!("<{}>", sender.address))),
+    if !address.is_ascii() {
+        headers.insert_raw(wide("From", &format!("{} <{address}>", quoted(&name))));
+    } else if let Ok(address) = address.parse::<Address>() {
+        headers.set(header::From::from(Mailboxes::from(Mailbox::new(Some(name), address))));
+    } else {
+        headers.insert_raw(encoded("From", format!("<{address}>")));
     }
     let recipient = &plan.recipient(probe).address;
-    match recipient.parse::<Address>() {
-        Ok(address) => headers.set(header::To::from(lettre::message::Mailboxes::from(Mailbox::new(None, address)))),
-        Err(_) => headers.insert_raw(encoded("To", format!("<{recipient}>"))),
+    if !recipient.is_ascii() {
+        headers.insert_raw(wide("To", &format!("<{recipient}>")));
+    } else if let Ok(address) = recipient.parse::<Address>() {
+        headers.set(header::To::from(Mailboxes::from(Mailbox::new(None, address))));
+    } else {
+        headers.insert_raw(encoded("To", format!("<{recipient}>")));
     }
-    headers.insert_raw(encoded("Subject", wording.subject()));
+    if probe.message == MessageKind::Unicode && is_wide(plan, probe) {
+        headers.insert_raw(wide("Subject", &subject));
+    } else {
+        headers.insert_raw(encoded("Subject", subject));
+    }
     headers.insert_raw(encoded("Date", date.format("%a, %d %b %Y %H:%M:%S +0000").to_string()));
     headers.insert_raw(token("Message-ID", &probe.message_id));
     headers.insert_raw(token("X-Mailflow-Probe", wording.tag));
@@ -56,8 +62,31 @@ pub(super) fn header(plan: &Plan, probe: &Probe, wording: &Wording) -> Headers {
         headers.insert_raw(token("Auto-Submitted", "auto-generated"));
         headers.insert_raw(token("X-Auto-Response-Suppress", "OOF, AutoReply"));
     }
+    if probe.message == MessageKind::List {
+        for (name, value) in list::fields(wording) {
+            headers.insert_raw(encoded(name, value));
+        }
+    }
     headers.set(header::MIME_VERSION_1_0);
     headers
+}
+
+/// Whether the header holds an address beyond ASCII: then it must be UTF-8 as it is (RFC 6532), since encoded words cannot stand in an address
+/// (RFC 2047 section 5), and only servers with `SMTPUTF8` take it.
+pub(super) fn is_wide(plan: &Plan, probe: &Probe) -> bool {
+    !plan.recipient(probe).address.is_ascii() || !impersonation::from(plan, probe).1.is_ascii()
+}
+
+/// A display name as a quoted string (RFC 5322 section 3.2.4).
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('\\', "\\\\").replace('"', "\\\""))
+}
+
+/// A field in UTF-8 as it is, folded at spaces.
+fn wide(name: &'static str, value: &str) -> HeaderValue {
+    let value: String = value.chars().filter(|character| !character.is_control()).take(900).collect();
+    let folded = super::wording::fill(&value).replace("\r\n", "\r\n ");
+    HeaderValue::dangerous_new_pre_encoded(HeaderName::new_from_ascii_str(name), value, folded)
 }
 
 /// A field whose value is folded, and encoded by RFC 2047 where it must be.

@@ -3,8 +3,8 @@
 use super::{Content, Wording, html};
 
 /// The link leads to the sender's own domain, whose owner alone decides what stands there; it is never followed by mailflow.
-pub(super) fn content(wording: &Wording, domain: &str) -> Content {
-    let link = format!("https://{domain}/mailflow/{}", wording.tag);
+pub(super) fn content(wording: &Wording) -> Content {
+    let link = wording.link();
     let text = wording.text(&[
         "This message holds one link, so that the test shows whether it stays as it was sent. There is no need to open it:",
         &link,

@@ -1,38 +1,88 @@
 //! Composing probes: a plan and one of its probes go in, an RFC 5322 message comes out. Pure: the same probe always gives the same bytes, so that
 //! what arrives can be compared with what was sent without keeping it. What it cannot see: what a submission server adds or changes on its way out.
 
+mod archive;
 mod attachment;
 mod auto_reply;
+mod calendar;
+mod eicar;
 mod gtube;
 mod header;
 mod html;
+mod impersonation;
+mod large;
 mod link;
+mod list;
+mod noise;
+mod office;
 mod plain;
+pub mod template;
+mod unicode;
+mod verification;
 mod wording;
+mod zip;
 
 use crate::model::{MessageKind, Plan, Probe, Sender, Tag};
-use lettre::message::{MultiPart, MultiPartKind, SinglePart};
+use lettre::message::{
+    Attachment, Body, MultiPart, MultiPartKind, SinglePart,
+    header::{ContentTransferEncoding, ContentType},
+};
 use wording::Wording;
 
 pub use header::message_id;
 
 /// The message of `probe`: lines end with CRLF and have fewer than 998 octets (RFC 5322 section 2.1.1), everything is 7-bit, no empty line at the end.
+/// Only to or from an address beyond ASCII is it UTF-8 (RFC 6532).
 ///
 /// The tag stands in the Message-ID, in `X-Mailflow-Probe`, in the subject and in the text. There is no `Reply-To`, on purpose: an answer shall come
 /// back to the sender's own mailbox, where it is noticed; the person to ask is named in the text. Nor is a disposition notification asked for.
 pub fn compose(plan: &Plan, probe: &Probe) -> Vec<u8> {
     let wording = Wording::new(plan, probe);
-    let content = match probe.message {
-        MessageKind::Plain => plain::content(&wording),
-        MessageKind::Html => html::content(&wording),
-        MessageKind::Link => link::content(&wording, &header::domain_of(plan.sender(probe))),
-        MessageKind::Attachment => attachment::content(&wording),
-        MessageKind::Gtube => gtube::content(&wording),
-        MessageKind::AutoReply => auto_reply::content(&wording),
+    let template = match &probe.message {
+        MessageKind::Template(file) => plan.templates.get(file).map(|text| template::Filled::of(text, &wording)),
+        _ => None,
     };
-    let mut message = header::header(plan, probe, &wording).to_string().into_bytes();
-    message.extend(content.formatted());
+    let subject = match (&template, &probe.message) {
+        (Some(template), _) => template.subject(&wording),
+        (None, MessageKind::Verification) => verification::subject(&wording),
+        (None, MessageKind::Unicode) => unicode::subject(&wording),
+        (None, _) => wording.subject(),
+    };
+    let mut message = header::header(plan, probe, &wording, subject).to_string().into_bytes();
+    match template {
+        Some(template) => template.write(&wording, &mut message),
+        None => {
+            let content = content(plan, probe, &wording, message.len());
+            message.extend(content.formatted());
+        }
+    }
     message
+}
+
+/// What follows a header of `header` octets.
+fn content(plan: &Plan, probe: &Probe, wording: &Wording, header: usize) -> Content {
+    match &probe.message {
+        // A plan holds the text of every template that it names; without it the message is a plain one, as the name says nothing of it.
+        MessageKind::Plain | MessageKind::Template(_) => plain::content(wording),
+        MessageKind::Html => html::content(wording),
+        MessageKind::Link => link::content(wording),
+        MessageKind::Attachment => attachment::content(wording),
+        MessageKind::Verification => verification::content(wording),
+        MessageKind::Office => office::content(wording),
+        MessageKind::Archive => archive::open(wording),
+        MessageKind::EncryptedZip => archive::encrypted(wording),
+        MessageKind::Calendar => calendar::content(wording),
+        MessageKind::Large(size) => {
+            let frame = header + large::content(wording, 3).formatted().len();
+            large::content(wording, large::octets(*size, frame as u64))
+        }
+        MessageKind::Unicode => unicode::content(wording, header::is_wide(plan, probe)),
+        MessageKind::List => list::content(wording),
+        MessageKind::Gtube => gtube::content(wording),
+        MessageKind::Eicar => eicar::content(wording),
+        MessageKind::AutoReply => auto_reply::content(wording),
+        kind @ (MessageKind::SelfSpoof | MessageKind::DisplayName(_)) => impersonation::content(wording, kind),
+    }
 }
 
 /// What follows the header of a message, its own MIME fields included.
@@ -55,6 +105,15 @@ impl Content {
         )
     }
 
+    /// A text with the `extra` paragraphs, and files: name, type, content.
+    fn with_files<const N: usize>(wording: &Wording, extra: &[&str], files: [(&str, &str, Vec<u8>); N]) -> Self {
+        let mut mixed = multipart(MultiPartKind::Mixed, wording).singlepart(SinglePart::plain(wording.text(extra)));
+        for (name, kind, content) in files {
+            mixed = mixed.singlepart(attached(name, kind, content));
+        }
+        Self::Multi(mixed)
+    }
+
     fn formatted(&self) -> Vec<u8> {
         match self {
             Self::Single(part) => part.formatted(),
@@ -63,11 +122,30 @@ impl Content {
     }
 }
 
+/// An attached file, in base64 whatever it holds, so that its octets arrive as they are.
+fn attached(name: &str, kind: &str, content: Vec<u8>) -> SinglePart {
+    // The types are constants that parse, and base64 takes everything.
+    let kind = ContentType::parse(kind).unwrap_or(ContentType::TEXT_PLAIN);
+    let attachment = Attachment::new(name.to_owned());
+    match Body::new_with_encoding(content, ContentTransferEncoding::Base64) {
+        Ok(body) => attachment.body(body, kind),
+        Err(content) => attachment.body(content, kind),
+    }
+}
+
 /// A multipart whose boundary is the tag's: it differs from message to message, and yet it is the same each time this message is composed.
 fn multipart(kind: MultiPartKind, wording: &Wording) -> MultiPart {
     MultiPart::builder()
         .kind(kind)
         .boundary(format!("mailflow-{}", wording.tag))
+        .build()
+}
+
+/// The same, inside of another one.
+fn nested(kind: MultiPartKind, wording: &Wording) -> MultiPart {
+    MultiPart::builder()
+        .kind(kind)
+        .boundary(format!("mailflow-inner-{}", wording.tag))
         .build()
 }
 

@@ -3,6 +3,9 @@ use crate::model::{Place, ProbeId, QuarantinePolicy, Recipient, RunId, RunInfo, 
 use mail_parser::{MessageParser, MimeHeaders};
 use std::time::Duration;
 
+mod kinds;
+mod templates;
+
 /// A plan with one probe of each kind, to a recipient with this role.
 fn plan(role: &str) -> Plan {
     let id = RunId::from_random([1, 2, 3, 4, 5, 6]);
@@ -15,6 +18,7 @@ fn plan(role: &str) -> Plan {
         contact: Some("it@contoso.example".to_owned()),
         mailbox: None,
         subaddress: None,
+        sending_addresses: vec![],
     };
     let recipient = Recipient {
         address: "billing@contoso.example".to_owned(),
@@ -32,6 +36,12 @@ fn plan(role: &str) -> Plan {
     let probes = (0_u8..)
         .zip(MessageKind::ALL)
         .map(|(number, message)| {
+            // Small, so that the tests that compose every kind many times are quick.
+            let message = if let MessageKind::Large(_) = message {
+                MessageKind::Large(50_000)
+            } else {
+                message
+            };
             let id = ProbeId::new(&id, [number; 16]);
             let tag = key.tag(id);
             Probe {
@@ -73,6 +83,7 @@ fn plan(role: &str) -> Plan {
         mailboxes: vec![],
         probes,
         spacing: std::time::Duration::ZERO,
+        templates: std::collections::BTreeMap::new(),
         traces: std::collections::BTreeMap::new(),
     }
 }
@@ -130,10 +141,11 @@ fn the_tag_stands_in_message_id_header_subject_and_text() {
         let message = MessageParser::default().parse(&bytes).unwrap();
         assert_eq!(message.message_id(), Some(format!("{tag}@sender.example").as_str()));
         assert_eq!(message.header("X-Mailflow-Probe").unwrap().as_text(), Some(tag));
-        assert_eq!(
-            message.subject(),
-            Some(format!("Mail-flow test for Geschäftsführung [tag {tag}]").as_str())
-        );
+        let subject = message.subject().unwrap();
+        assert!(subject.ends_with(&format!(" [tag {tag}]")), "{subject}");
+        if !matches!(probe.message, MessageKind::Verification | MessageKind::Unicode) {
+            assert!(subject.starts_with("Mail-flow test for Geschäftsführung ["), "{subject}");
+        }
         let text = message.body_text(0).unwrap();
         for expected in [
             tag,
@@ -154,7 +166,15 @@ fn the_tag_stands_in_message_id_header_subject_and_text() {
             assert!(raw.contains(&line), "on one line, unfolded: {line}");
         }
         assert_eq!(message.from().unwrap().first().unwrap().name(), Some("Prüfer, Mailfluß"));
-        assert_eq!(message.from().unwrap().first().unwrap().address(), Some("probe@sender.example"));
+        let pretended = probe.message == MessageKind::SelfSpoof;
+        assert_eq!(
+            message.from().unwrap().first().unwrap().address(),
+            Some(if pretended {
+                "mailflow-probe@contoso.example"
+            } else {
+                "probe@sender.example"
+            })
+        );
         assert_eq!(message.to().unwrap().first().unwrap().address(), Some("billing@contoso.example"));
         assert_eq!(message.date().unwrap().to_rfc3339(), "2026-11-23T10:00:00Z");
     }
@@ -191,15 +211,31 @@ fn each_kind_holds_what_it_is_named_for() {
         let link = format!("https://sender.example/mailflow/{}", probe.tag);
         assert_eq!(
             message.is_content_type("multipart", "alternative"),
-            matches!(probe.message, MessageKind::Html | MessageKind::Link)
+            matches!(probe.message, MessageKind::Html | MessageKind::Link | MessageKind::Verification)
         );
-        assert_eq!(raw.contains(&link), probe.message == MessageKind::Link);
+        assert_eq!(
+            raw.contains(&link),
+            matches!(probe.message, MessageKind::Link | MessageKind::Verification | MessageKind::List),
+            "{}",
+            probe.message
+        );
         assert_eq!(
             raw.contains("\r\nXJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-ANTI-UBE-TEST-EMAIL*C.34X\r\n"),
             probe.message == MessageKind::Gtube
         );
-        assert_eq!(message.attachment_count(), usize::from(probe.message == MessageKind::Attachment));
-        if let Some(pdf) = message.attachment(0) {
+        let files = match probe.message {
+            MessageKind::Eicar => 2,
+            MessageKind::Attachment
+            | MessageKind::Office
+            | MessageKind::Archive
+            | MessageKind::EncryptedZip
+            | MessageKind::Calendar
+            | MessageKind::Large(_) => 1,
+            _ => 0,
+        };
+        let named = message.attachments().filter(|part| part.attachment_name().is_some()).count();
+        assert_eq!(named, files, "{}", probe.message);
+        if let Some(pdf) = message.attachment(0).filter(|_| probe.message == MessageKind::Attachment) {
             assert!(pdf.contents().starts_with(b"%PDF-1.7") && pdf.contents().trim_ascii_end().ends_with(b"%%EOF"));
             assert!(
                 pdf.contents().windows(42).any(|part| part == probe.tag.as_str().as_bytes()),

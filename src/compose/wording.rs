@@ -1,7 +1,8 @@
 //! The words of a probe: what it is, why it came, that nothing needs to be done, whom to ask, and its tag. They vary a little from probe to probe,
 //! since filters take a text that comes again and again for bulk mail; which variant is taken follows from the tag.
 
-use super::{Plan, Probe};
+use super::{Plan, Probe, header::domain_of};
+use crate::model::Time;
 
 /// The octets after which a line of text is broken, where it has a space: what every reader shows without breaking it again.
 const LINE: usize = 72;
@@ -14,11 +15,20 @@ pub(super) struct Wording<'a> {
     pub tag: &'a str,
     /// The address it goes to.
     pub recipient: String,
-    role: Option<String>,
-    sender: String,
-    contact: Option<String>,
-    scenario: String,
-    change: Option<String>,
+    /// The role that it holds.
+    pub role: Option<String>,
+    /// The sender's address.
+    pub sender: String,
+    /// The sender's domain, fit for a URL.
+    pub domain: String,
+    /// Whom to ask.
+    pub contact: Option<String>,
+    /// The scenario's name.
+    pub scenario: String,
+    /// The change number.
+    pub change: Option<String>,
+    /// When the run started.
+    pub started: Time,
 }
 
 impl<'a> Wording<'a> {
@@ -33,7 +43,32 @@ impl<'a> Wording<'a> {
             contact: sender.contact.as_deref().map(one_line),
             scenario: one_line(&plan.run.scenario),
             change: plan.run.change.as_deref().map(one_line),
+            domain: domain_of(sender),
+            started: plan.run.started_at,
         }
+    }
+
+    /// The link of this probe. It leads to the sender's own domain, whose owner alone decides what stands there; mailflow never follows it.
+    pub fn link(&self) -> String {
+        format!("https://{}/mailflow/{}", self.domain, self.tag)
+    }
+
+    /// Six digits that follow from the tag.
+    pub fn code(&self) -> String {
+        let number = self
+            .tag
+            .bytes()
+            .fold(0_u32, |number, byte| (number.wrapping_mul(37) + u32::from(byte)) % 1_000_000);
+        format!("{number:06}")
+    }
+
+    /// What stands in the text file of an archive.
+    pub fn enclosed(&self) -> String {
+        let said = [
+            "This file was attached to a test message by mailflow, a program that measures whether mail reaches the people and roles it is meant for.",
+            "Nothing needs to be done. The message itself says whom to ask.",
+        ];
+        format!("{}\r\n\r\n{}\r\n\r\nReference: {}\r\n", fill(said[0]), fill(said[1]), self.tag)
     }
 
     /// The subject. The tag is one word of ASCII, so that neither folding nor encoding parts it.

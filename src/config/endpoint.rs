@@ -371,7 +371,7 @@ pub(super) fn check_exchange(context: &mut Context<'_>, url: Option<&At<String>>
     }
 }
 
-/// The DNS server of an MX route.
+/// A DNS server: that of the site, or of an MX route.
 pub(super) fn resolver(context: &mut Context<'_>, text: &At<String>) -> Option<std::net::SocketAddr> {
     let address = text
         .parse()

@@ -2,7 +2,7 @@
 //!
 //! A text goes through four steps: `source` knows its lines, `tree` parses the YAML with positions, the shapes (`shapes`, `choices`, `proofs`, `scenario`)
 //! read the tree and note what is unknown, missing or of the wrong kind, and the builders (`site`, `tenants`, `routes`, `mailboxes`, `graph`,
-//! `recipients`, `scenario`, `fit`) resolve names and fill in defaults. Mistakes do not stop a step, so that a file's mistakes come all at once. Whatever a message shows
+//! `recipients`, `scenario`, `messages`, `fit`) resolve names and fill in defaults. Mistakes do not stop a step, so that a file's mistakes come all at once. Whatever a message shows
 //! is masked (`mask`).
 //!
 //! What it cannot see: whether hosts exist, logins work and folders are there. `mailflow check` asks the servers.
@@ -16,6 +16,7 @@ mod fit;
 mod graph;
 mod mailboxes;
 mod mask;
+mod messages;
 mod mistakes;
 mod proofs;
 mod read;

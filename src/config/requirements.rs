@@ -41,7 +41,7 @@ impl Read for Requirement {
                     "header" => header(value, mistakes),
                     other => {
                         let help = suggestion(other, KEYS.into_iter());
-                        let title = format!("{} is not a requirement that says more than its word", quoted(other));
+                        let title = format!("{} is not a requirement", quoted(other));
                         mistakes.note(key.span.clone(), title).help_if(help);
                         None
                     }

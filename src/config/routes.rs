@@ -10,7 +10,7 @@ use super::{
     words::TlsWord,
 };
 use crate::model::{MxRoute, Rate, Route, RouteKind, SignIn, SmtpRoute, TlsMode};
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 /// How many connections a route holds at once unless it says otherwise: few enough for every gateway's default limits.
 const CONNECTIONS: u16 = 4;
@@ -31,6 +31,8 @@ pub(super) struct Known<'a> {
     pub(super) senders: Vec<&'a str>,
     pub(super) tenants: Vec<&'a str>,
     pub(super) domains: Option<&'a At<Domains>>,
+    /// The site's DNS server.
+    pub(super) resolver: Option<SocketAddr>,
 }
 
 /// The routes that could be read; the site's only one is its default.
@@ -75,7 +77,7 @@ fn route(context: &mut Context<'_>, name: &At<String>, shape: &At<RouteShape>, k
     };
     let kind = match (&shape.smtp, &shape.mx, &shape.graph) {
         (Some(smtp), _, _) => RouteKind::Smtp(self::smtp(context, smtp, outer, known)?),
-        (None, Some(mx), _) => RouteKind::Mx(self::mx(context, mx, outer)?),
+        (None, Some(mx), _) => RouteKind::Mx(self::mx(context, mx, outer, known.resolver)?),
         (None, None, Some(graph)) => {
             graph::refuse_server(context, outer);
             RouteKind::Graph(graph::route(context, graph, shape, &known.tenants)?)
@@ -218,7 +220,7 @@ fn check_domain_values(context: &mut Context<'_>, text: &At<String>, domains: Op
     }
 }
 
-fn mx(context: &mut Context<'_>, shape: &At<MxShape>, outer: Keys<'_>) -> Option<MxRoute> {
+fn mx(context: &mut Context<'_>, shape: &At<MxShape>, outer: Keys<'_>, of_site: Option<SocketAddr>) -> Option<MxRoute> {
     if let Some(connect) = outer.connect {
         let mistake = context.mistakes.note(
             connect.span.clone(),
@@ -234,7 +236,7 @@ fn mx(context: &mut Context<'_>, shape: &At<MxShape>, outer: Keys<'_>) -> Option
     let keys = inner.or(context, Keys { connect: None, ..outer });
     let resolver = match &shape.resolver {
         Some(text) => Some(endpoint::resolver(context, text)?),
-        None => None,
+        None => of_site,
     };
     Some(MxRoute {
         resolver,

@@ -2,6 +2,7 @@
 
 use super::{
     context::Context,
+    messages::{self, Message},
     mistakes::quoted,
     read::{At, OneOrMany, mapping},
     shapes::SiteShape,
@@ -10,8 +11,8 @@ use super::{
     values::{Count, Period, Prose},
     words::{Expected, expectations},
 };
-use crate::model::{Case, Expectation, Limits, MessageKind, RecipientFilter, Requirement, Scenario, Verdict};
-use std::time::Duration;
+use crate::model::{Case, Expectation, Limits, MessageKind, Place, RecipientFilter, Requirement, Scenario, Verdict};
+use std::{collections::BTreeMap, time::Duration};
 
 mapping! {
     /// What to try on a site, and what must come out.
@@ -25,7 +26,7 @@ mapping! {
         /// Which recipients take part; all of the site's if this is left out.
         recipients: FilterShape;
         /// The kinds of message; `plain` if this is left out.
-        messages: OneOrMany<MessageKind>;
+        messages: OneOrMany<Message>;
         /// What must come out; `inbox` if this is left out.
         expect: OneOrMany<Expected>;
         /// Later is late; 5m if this is left out, or `give_up_after` if that is less.
@@ -38,6 +39,8 @@ mapping! {
         require: Vec<At<Requirement>>;
         /// What the plan may not exceed.
         limits: LimitsShape;
+        /// Whether `eicar`, the standard test file for virus scanners, may be sent: tell those who watch the scanners before.
+        allow_malware_test: bool;
         /// Further rounds.
         cases: Vec<At<CaseShape>>;
         /// The site itself, for a scenario that stands alone.
@@ -55,7 +58,7 @@ mapping! {
         /// Which recipients take part.
         recipients: FilterShape;
         /// The kinds of message.
-        messages: OneOrMany<MessageKind>;
+        messages: OneOrMany<Message>;
         /// What must come out; this wins over what a recipient says itself.
         expect: OneOrMany<Expected>;
         /// Later is late.
@@ -105,7 +108,11 @@ impl FilterShape {
 
 /// The scenario, as far as it could be read. It counts only if no mistake was noted. `root` is where the file begins.
 pub(super) fn build(context: &mut Context<'_>, shape: &ScenarioShape, root: &Span) -> Scenario {
-    let first = own_round(context, shape, root);
+    let mut written = Written {
+        malware: shape.allow_malware_test.as_ref().is_some_and(|said| said.value),
+        templates: BTreeMap::new(),
+    };
+    let first = own_round(context, shape, root, &mut written);
     check_deadline(context, shape.within.as_ref(), first.give_up_after);
     let mut rounds = vec![first];
     let mut names: Vec<(&str, u32)> = Vec::new();
@@ -121,7 +128,7 @@ pub(super) fn build(context: &mut Context<'_>, shape: &ScenarioShape, root: &Spa
             names.push((name, context.source.line_number(name.span.start)));
         }
         check_deadline(context, case.within.as_ref(), rounds[0].give_up_after);
-        let round = case_round(context, case, &rounds[0]);
+        let round = case_round(context, case, &rounds[0], &mut written);
         rounds.push(round);
     }
     let default = vec![Expectation::Verdict(Verdict::Inbox)];
@@ -133,21 +140,37 @@ pub(super) fn build(context: &mut Context<'_>, shape: &ScenarioShape, root: &Spa
         expect: shape.expect.as_ref().map_or(default, |expect| expectations(&expect.0)),
         expect_place: context.place(shape.expect.as_ref().map_or(root, |expect| &expect.span)),
         limits: shape.limits.as_ref().map(|limits| self::limits(limits)).unwrap_or_default(),
+        templates: written.templates,
         site: shape.site.as_ref().map(|shape| site::build(context, shape)),
     }
 }
 
-fn own_round(context: &Context<'_>, shape: &ScenarioShape, root: &Span) -> Case {
+/// What the messages of all rounds share.
+struct Written {
+    malware: bool,
+    templates: BTreeMap<String, String>,
+}
+
+impl Written {
+    /// The kinds that a round names, and where it does.
+    fn kinds(&mut self, context: &mut Context<'_>, named: Option<&At<OneOrMany<Message>>>) -> Option<(Vec<MessageKind>, Place)> {
+        let named = named?;
+        let kinds = messages::kinds(context, named, self.malware, &mut self.templates);
+        Some((kinds, context.place(&named.span)))
+    }
+}
+
+fn own_round(context: &mut Context<'_>, shape: &ScenarioShape, root: &Span, written: &mut Written) -> Case {
+    let named = written.kinds(context, shape.messages.as_ref());
+    let (messages, messages_place) = named.unwrap_or_else(|| (vec![MessageKind::Plain], context.place(root)));
     let time = |said: &Option<At<Period>>, default: Duration| said.as_ref().map_or(default, |period| period.0);
     let give_up_after = time(&shape.give_up_after, Duration::from_mins(30));
     Case {
         name: None,
         routes: shape.routes.as_ref().map(|routes| routes.values()).unwrap_or_default(),
         recipients: shape.recipients.as_ref().map(|filter| filter.filter()).unwrap_or_default(),
-        messages: shape
-            .messages
-            .as_ref()
-            .map_or(vec![MessageKind::Plain], |messages| messages.values()),
+        messages,
+        messages_place,
         expect: None,
         within: time(&shape.within, give_up_after.min(Duration::from_mins(5))),
         give_up_after,
@@ -157,7 +180,9 @@ fn own_round(context: &Context<'_>, shape: &ScenarioShape, root: &Span) -> Case 
     }
 }
 
-fn case_round(context: &Context<'_>, shape: &At<CaseShape>, own: &Case) -> Case {
+fn case_round(context: &mut Context<'_>, shape: &At<CaseShape>, own: &Case, written: &mut Written) -> Case {
+    let named = written.kinds(context, shape.messages.as_ref());
+    let (messages, messages_place) = named.unwrap_or_else(|| (own.messages.clone(), own.messages_place.clone()));
     Case {
         name: shape.name.as_ref().map(|name| name.value.clone()),
         routes: shape.routes.as_ref().map_or_else(|| own.routes.clone(), |routes| routes.values()),
@@ -165,10 +190,8 @@ fn case_round(context: &Context<'_>, shape: &At<CaseShape>, own: &Case) -> Case 
             .recipients
             .as_ref()
             .map_or_else(|| own.recipients.clone(), |filter| filter.filter()),
-        messages: shape
-            .messages
-            .as_ref()
-            .map_or_else(|| own.messages.clone(), |messages| messages.values()),
+        messages,
+        messages_place,
         expect: shape.expect.as_ref().map(|expect| expectations(&expect.0)),
         within: shape.within.as_ref().map_or(own.within, |period| period.0),
         require: shape

@@ -85,6 +85,29 @@ pub async fn resolve(
     folder: &Path,
     env: &(dyn Fn(&str) -> Option<String> + Sync),
 ) -> Result<SecretString, SecretError> {
+    let (bytes, name) = fetch(source, folder, env).await?;
+    first_line(&bytes, name)
+}
+
+/// The same for a secret of several lines, such as a private key in PEM: all of them.
+///
+/// # Errors
+/// As [`resolve`].
+pub async fn resolve_whole(
+    source: &SecretSource,
+    folder: &Path,
+    env: &(dyn Fn(&str) -> Option<String> + Sync),
+) -> Result<SecretString, SecretError> {
+    let (bytes, name) = fetch(source, folder, env).await?;
+    text(&bytes, bytes.len(), name)
+}
+
+/// The octets of a secret, with the name of its source.
+async fn fetch(
+    source: &SecretSource,
+    folder: &Path,
+    env: &(dyn Fn(&str) -> Option<String> + Sync),
+) -> Result<(Zeroizing<Vec<u8>>, String), SecretError> {
     let name = named(source);
     let read = async {
         match source {
@@ -95,7 +118,7 @@ pub async fn resolve(
     };
     let bytes = timeout(PATIENCE, read).await.map_err(|_| SecretError::TooSlow(name.clone()))??;
     match (bytes, source) {
-        (Some(bytes), _) => first_line(&bytes, name),
+        (Some(bytes), _) => Ok((bytes, name)),
         (None, SecretSource::Env(variable)) => Err(SecretError::NotSet(variable.clone())),
         (None, _) => Err(SecretError::Empty(name)),
     }
@@ -201,12 +224,17 @@ async fn bounded(input: impl AsyncRead + Unpin) -> io::Result<Zeroizing<Vec<u8>>
 }
 
 fn first_line(bytes: &[u8], name: String) -> Result<SecretString, SecretError> {
-    if bytes.len() > LONGEST {
-        return Err(SecretError::TooLong(name));
-    }
     let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let line = line.strip_suffix(b"\r").unwrap_or(line);
-    match std::str::from_utf8(line) {
+    text(line, bytes.len(), name)
+}
+
+/// These octets as text. `length` is that of all that was read.
+fn text(octets: &[u8], length: usize, name: String) -> Result<SecretString, SecretError> {
+    if length > LONGEST {
+        return Err(SecretError::TooLong(name));
+    }
+    match std::str::from_utf8(octets) {
         Ok("") => Err(SecretError::Empty(name)),
         Ok(text) if text.contains('\0') => Err(SecretError::NotText(name)),
         Ok(text) => Ok(text.into()),

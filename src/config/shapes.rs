@@ -5,7 +5,7 @@ use super::{
     proofs::{Certificate, CloudChoice, Federated, Yes},
     read::{At, Named, OneOrMany, mapping},
     traces::TraceChoice,
-    values::{Address, Connections, Port},
+    values::{Address, Connections, Ip, Port},
     words::{AuthWord, Expected, TlsWord},
 };
 use crate::model::{Placement, Rate};
@@ -34,6 +34,10 @@ mapping! {
         recipients: Vec<At<RecipientShape>>, needs;
         /// The key of the tags, which machines that share probes must share: any text of at least 32 characters, such as `openssl rand -base64 32` prints.
         tag_key: Secret;
+        /// The DNS server that is asked about names (`ADDRESS[:PORT]`), by `mx` routes too; the system's by default.
+        resolver: String;
+        /// The domains to which messages may go that pretend to come from their own people (`self-spoof`, `display-name`). Each needs a record in its DNS, which `mailflow check` prints.
+        own_domains: Vec<At<String>>;
     }
 }
 
@@ -52,6 +56,22 @@ mapping! {
         mailbox: MailboxRef;
         /// VERP: what separates the local part of the envelope sender from the tag, such as `+`. Bounces are named surely, but greylists begin anew each time.
         subaddress: String;
+        /// The key by which its messages are signed.
+        dkim: DkimShape;
+        /// The IP addresses from which its mail leaves towards other people's hosts: `check` then says of each whether SPF lists it and whether it has a name.
+        sending_addresses: Vec<At<Ip>>;
+    }
+}
+
+mapping! {
+    /// How a sender signs its messages (DKIM, RFC 6376).
+    DkimShape, "`dkim`" {
+        /// The signing domain: that of the address, so that DMARC agrees.
+        domain: String, needs;
+        /// The selector: the public key stands in the DNS under `SELECTOR._domainkey.DOMAIN`.
+        selector: String, needs;
+        /// The private key in PEM, all lines of it: RSA of 2048 bits or more, or Ed25519; without a password.
+        key: Secret, needs;
     }
 }
 
@@ -118,7 +138,7 @@ mapping! {
 mapping! {
     /// Delivery by DNS.
     MxShape, "an MX route" {
-        /// The DNS server to ask (`ADDRESS[:PORT]`); the system's by default.
+        /// The DNS server to ask (`ADDRESS[:PORT]`); the site's by default.
         resolver: String;
         /// The port of the MX hosts; 25 by default.
         port: Port;

@@ -2,6 +2,7 @@
 
 use super::{
     context::Context,
+    endpoint,
     mailboxes::Mailboxes,
     mistakes::quoted,
     read::{At, Named, OneOrMany},
@@ -11,7 +12,8 @@ use super::{
     tenants,
     traces::Traces,
 };
-use crate::model::{Mailbox, PathRule, Recipient, Sender, Site, TAG_LENGTH};
+use crate::model::{Dkim, Mailbox, PathRule, Recipient, Sender, Site, TAG_LENGTH};
+use std::{collections::BTreeMap, net::IpAddr};
 
 /// RFC 5321 section 4.5.3.1.1.
 const LOCAL_PART: usize = 64;
@@ -19,7 +21,9 @@ const LOCAL_PART: usize = 64;
 /// The site, as far as it could be read. It counts only if no mistake was noted.
 pub(super) fn build(context: &mut Context<'_>, shape: &SiteShape) -> Site {
     let names: Vec<&str> = shape.tenants.as_ref().map(|tenants| tenants.names().collect()).unwrap_or_default();
+    let resolver = shape.resolver.as_ref().and_then(|text| endpoint::resolver(context, text));
     let known = Known {
+        resolver,
         senders: sender_names(shape),
         tenants: names.clone(),
         domains: shape.domains.as_ref(),
@@ -50,6 +54,9 @@ pub(super) fn build(context: &mut Context<'_>, shape: &SiteShape) -> Site {
         mailboxes: list,
         recipients,
         tag_key: shape.tag_key.as_ref().map(|key| key.0.clone()),
+        resolver,
+        own_domains: own_domains(context, shape),
+        dkim: keys(context, shape),
     }
 }
 
@@ -71,6 +78,57 @@ fn paths(context: &mut Context<'_>, shape: &SiteShape) -> Vec<PathRule> {
         });
     }
     paths
+}
+
+/// The domains under `own_domains`, each once.
+fn own_domains(context: &mut Context<'_>, shape: &SiteShape) -> Vec<String> {
+    let mut domains: Vec<String> = Vec::new();
+    for domain in shape.own_domains.iter().flat_map(|domains| domains.iter()) {
+        let name = domain.strip_suffix('.').unwrap_or(domain).to_lowercase();
+        if !is_domain(&name) {
+            let title = format!("expected a domain such as contoso.example, found {}", quoted(domain));
+            context.mistakes.note(domain.span.clone(), title);
+        } else if !domains.contains(&name) {
+            domains.push(name);
+        }
+    }
+    domains
+}
+
+/// The keys by which senders sign.
+fn keys(context: &mut Context<'_>, shape: &SiteShape) -> BTreeMap<String, Dkim> {
+    let only = shape.sender.iter().map(|sender| ("default".to_owned(), sender));
+    let named = shape.senders.iter().flat_map(|senders| senders.values());
+    let mut keys = BTreeMap::new();
+    for (name, sender) in only.chain(named.map(|(name, sender)| (name.value.clone(), sender))) {
+        let Some(dkim) = &sender.dkim else { continue };
+        for (text, what) in [
+            (&dkim.domain, "a domain such as contoso.example"),
+            (&dkim.selector, "a selector such as mail2026"),
+        ] {
+            if let Some(text) = text.as_ref().filter(|text| !is_domain(text)) {
+                let title = format!("expected {what}, found {}", quoted(text));
+                context.mistakes.note(text.span.clone(), title);
+            }
+        }
+        if let (Some(domain), Some(selector), Some(key)) = (&dkim.domain, &dkim.selector, &dkim.key) {
+            keys.insert(
+                name,
+                Dkim {
+                    domain: domain.to_ascii_lowercase(),
+                    selector: selector.value.clone(),
+                    key: key.0.clone(),
+                    place: context.place(&dkim.span),
+                },
+            );
+        }
+    }
+    keys
+}
+
+/// Whether this is a name in the DNS, and no address.
+fn is_domain(text: &str) -> bool {
+    endpoint::is_host(text) && text.parse::<IpAddr>().is_err()
 }
 
 /// The senders' names, those of faulty ones included. A site with one `sender:` has one called `default`.
@@ -148,6 +206,11 @@ fn sender(context: &mut Context<'_>, name: &str, shape: &At<SenderShape>, mailbo
         contact: shape.contact.as_ref().map(|contact| contact.value.clone()),
         mailbox,
         subaddress: shape.subaddress.as_ref().map(|separator| separator.value.clone()),
+        sending_addresses: shape
+            .sending_addresses
+            .as_ref()
+            .map(|addresses| addresses.iter().map(|address| address.0).collect())
+            .unwrap_or_default(),
     })
 }
 

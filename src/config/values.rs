@@ -8,7 +8,7 @@ use super::{
 use crate::model::Rate;
 use chrono::NaiveDate;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use std::{borrow::Cow, fmt, time::Duration};
+use std::{borrow::Cow, fmt, net::IpAddr, time::Duration};
 
 /// One line of text.
 impl Read for String {
@@ -274,6 +274,38 @@ impl JsonSchema for Address {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "string", "description": "A mail address.", "format": "idn-email" })
+    }
+}
+
+/// An IP address.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ip(pub(super) IpAddr);
+
+impl Read for Ip {
+    fn read(node: &Node, mistakes: &mut Mistakes) -> Option<Self> {
+        const FORM: &str = "an IP address such as 192.0.2.25 or 2001:db8::25";
+        let Kind::Text(text) = &node.kind else {
+            return unexpected(node, FORM, mistakes);
+        };
+        let address = text.parse().ok();
+        if address.is_none() {
+            mistakes.note(node.caret(), format!("expected {FORM}, found {}", quoted(text)));
+        }
+        address.map(Self)
+    }
+}
+
+impl JsonSchema for Ip {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "IpAddress".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "anyOf": [{ "format": "ipv4" }, { "format": "ipv6" }] })
     }
 }
 

@@ -1,11 +1,11 @@
-//! The contract's words: kinds of message, requirements, placements, protections, and what may be expected.
+//! The contract's words: requirements, placements, protections, and what may be expected.
 
 use super::{
     mistakes::{Mistakes, quoted, suggestion},
     read::{At, Read, described, mapping, unexpected},
     tree::{Kind, Node},
 };
-use crate::model::{Expectation, MessageKind, Placement, TraceExplainer, Verdict};
+use crate::model::{Expectation, Placement, TraceExplainer, Verdict};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, de::value::StrDeserializer};
 use std::{borrow::Cow, fmt};
@@ -57,7 +57,6 @@ macro_rules! words {
 }
 
 words! {
-    MessageKind: "a kind of message",
     Placement: "a placement",
     TlsWord: "a way of protecting the connection",
     AuthWord: "a way of signing in",

@@ -1,40 +1,61 @@
-//! `Authentication-Results` (RFC 8601): what the receiving side found about SPF, DKIM and DMARC. Only the topmost field counts, and only if its place
-//! shows that the receiving side wrote it; everything below the first hop may be forged. What it cannot see: whether the receiver's check is right.
+//! `Authentication-Results` (RFC 8601): what the receiving side found about SPF, DKIM, DMARC and ARC. Only the topmost field counts, and only if its
+//! place shows that the receiving side wrote it; everything below the first hop may be forged. `ARC-Authentication-Results`, and the fields that
+//! gateways rename because somebody else wrote them, are no words of the receiving side. What it cannot see: whether the receiver's check is right.
+
+mod field;
+#[cfg(test)]
+mod tests;
 
 use super::mime::{Field, Header};
 use crate::model::Authentication;
+use field::{Parsed, Statement};
 
-/// The longest field that is read, in octets, and the most results that are kept.
-const LONGEST: usize = 16 * 1024;
-const MOST_RESULTS: usize = 64;
+/// The longest value that is kept, in characters.
+const LONGEST_VALUE: usize = 120;
+/// The longest name of a domain (RFC 1035 section 2.3.4).
+const LONGEST_DOMAIN: usize = 255;
 
-/// The results of the receiving side: method to result. A method that is reported several times (DKIM, once for each signature) passes if any passes.
+/// The results of the receiving side: method to result, and what the method says beside it under `method.property`. A method that is reported
+/// several times (DKIM, once for each signature) passes if any passes. SPF is read from `Received-SPF` (RFC 7208) where no result says anything of it.
 pub(super) fn results(header: &Header) -> Authentication {
-    let mut results = Authentication::new();
+    let mut statements = of_receiver(header);
+    if statements.iter().all(|statement| statement.method != "spf") {
+        statements.extend(received_spf(header));
+    }
+    told(&statements)
+}
+
+fn of_receiver(header: &Header) -> Vec<Statement> {
+    let mut statements = Vec::new();
     let Some(first) = header.fields.iter().position(|field| is(field, "Authentication-Results")) else {
-        return results;
+        return statements;
     };
-    let service = parse(header.fields[first].raw).service;
+    let service = field::parse(header.fields[first].raw).service;
     if !is_receivers(header, first, service.as_deref()) {
-        return results;
+        return statements;
     }
     // One server may write one field for each method: those of the same service count as well, down to the next hop.
     for field in header.fields.iter().skip(first).take_while(|field| !is(field, "Received")) {
         if !is(field, "Authentication-Results") {
             continue;
         }
-        let parsed = parse(field.raw);
-        if parsed.service != service {
+        let Parsed {
+            service: other,
+            statements: more,
+        } = field::parse(field.raw);
+        if other != service {
             break;
         }
-        for (method, result) in parsed.results {
-            let known = results.entry(method).or_insert_with(|| result.clone());
-            if result == "pass" {
-                *known = result;
-            }
-        }
+        statements.extend(more);
     }
-    results
+    statements
+}
+
+/// The topmost `Received-SPF`, under the same condition as the results.
+fn received_spf(header: &Header) -> Option<Statement> {
+    let place = header.fields.iter().position(|field| is(field, "Received-SPF"))?;
+    let (statement, receiver) = field::parse_received_spf(header.fields[place].raw)?;
+    is_receivers(header, place, receiver.as_deref()).then_some(statement)
 }
 
 fn is(field: &Field, name: &str) -> bool {
@@ -66,167 +87,106 @@ fn received_by(field: &Field) -> String {
 
 /// Whether one name is the other, or a host inside it.
 fn same_host(host: &str, service: &str) -> bool {
-    let inside = |long: &str, short: &str| long.strip_suffix(short).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-    !host.is_empty() && !service.is_empty() && (inside(host, service) || inside(service, host))
+    !host.is_empty() && !service.is_empty() && (is_inside(host, service) || is_inside(service, host))
 }
 
-/// One field, taken apart.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Parsed {
-    /// The authserv-id. Exchange Online leaves it out.
-    service: Option<String>,
-    results: Vec<(String, String)>,
+/// Whether a name is this domain, or one inside it.
+fn is_inside(name: &str, domain: &str) -> bool {
+    name.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
-/// `authserv-id [version] *( ; method [/version] = result [propspec …] )`.
-fn parse(raw: &[u8]) -> Parsed {
-    let mut parsed = Parsed::default();
-    for (number, statement) in statements(raw).into_iter().enumerate() {
-        let Some((method, rest)) = statement.split_once('=') else {
-            if number == 0 {
-                parsed.service = statement.split_ascii_whitespace().next().map(str::to_owned);
-            }
-            continue;
-        };
-        let method = method.split('/').next().unwrap_or_default().trim();
-        let result = rest.split_ascii_whitespace().next().unwrap_or_default();
-        let valid = |word: &str| {
-            !word.is_empty() && word.len() <= 40 && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
-        };
-        if valid(method) && valid(result) && parsed.results.len() < MOST_RESULTS {
-            parsed.results.push((method.to_owned(), result.to_owned()));
+/// The statements as one map.
+fn told(statements: &[Statement]) -> Authentication {
+    let mut told = Authentication::new();
+    for statement in statements {
+        let result = told.entry(statement.method.clone()).or_insert_with(|| statement.result.clone());
+        if statement.result == "pass" {
+            result.clone_from(&statement.result);
         }
     }
-    parsed
-}
-
-/// The statements between the semicolons, in lower case: comments (which nest) left out, a quoted string kept as one word without its quotes.
-fn statements(raw: &[u8]) -> Vec<String> {
-    let mut statements = vec![String::new()];
-    let (mut comments, mut quoted, mut escaped) = (0_u32, false, false);
-    for byte in raw.iter().take(LONGEST).copied() {
-        let plain = comments == 0 && !quoted && !escaped;
-        match byte {
-            b'\\' if (quoted || comments > 0) && !escaped => {
-                escaped = true;
-                continue;
+    let author = chosen(statements, "dmarc", |_| false).and_then(|dmarc| domain(dmarc.property("header.from")));
+    let methods: Vec<String> = told.keys().cloned().collect();
+    for method in methods {
+        let aligned = |statement: &Statement| {
+            signer(statement)
+                .zip(author.as_deref())
+                .is_some_and(|(name, author)| same_host(&name, author))
+        };
+        let Some(statement) = chosen(statements, &method, aligned) else {
+            continue;
+        };
+        let mut properties = vec![("reason", harmless(statement.property("reason")))];
+        match method.as_str() {
+            "spf" => properties.push(("domain", envelope(statement))),
+            "dkim" => {
+                let selector = domain(statement.property("header.s").or_else(|| statement.remarked("s")));
+                properties.extend([("domain", signer(statement)), ("selector", selector)]);
             }
-            b'"' if comments == 0 && !escaped => quoted = !quoted,
-            b'(' if !quoted && !escaped => comments += 1,
-            b')' if comments > 0 && !escaped => comments -= 1,
-            b';' if plain => statements.push(String::new()),
-            _ if comments == 0 => {
-                let special = quoted && (byte.is_ascii_whitespace() || matches!(byte, b';' | b'='));
-                let shown = if special {
-                    '_'
-                } else if byte.is_ascii_whitespace() {
-                    ' '
-                } else {
-                    char::from(byte)
-                };
-                if let Some(statement) = statements.last_mut() {
-                    statement.push(shown.to_ascii_lowercase());
-                }
+            "dmarc" => {
+                let action = statement.property("action").or_else(|| statement.remarked("dis"));
+                let action = action.or_else(|| statement.property("policy.applied-disposition"));
+                let policy = statement.remarked("p").or_else(|| statement.remarked("policy"));
+                let policy = policy.or_else(|| statement.property("policy.published-domain-policy"));
+                let said = [
+                    ("action", harmless(action)),
+                    ("policy", harmless(policy)),
+                    ("domain", author.clone()),
+                ];
+                properties.extend(said);
+            }
+            "arc" => {
+                let said = [("chain", statement.property("arc.chain")), ("instance", statement.remarked("i"))];
+                properties.extend(said.map(|(name, value)| (name, harmless(value))));
             }
             _ => {}
         }
-        escaped = false;
+        for (name, value) in properties {
+            if let Some(value) = value {
+                told.insert(format!("{method}.{name}"), value);
+            }
+        }
     }
-    statements
+    told
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The statement that speaks for its method: one that passes, of those one that is `preferred`; else the first.
+fn chosen<'a>(statements: &'a [Statement], method: &str, preferred: impl Fn(&Statement) -> bool) -> Option<&'a Statement> {
+    let of_method = || statements.iter().filter(|statement| statement.method == method);
+    let passing = || of_method().filter(|statement| statement.result == "pass");
+    passing()
+        .find(|statement| preferred(statement))
+        .or_else(|| passing().next())
+        .or_else(|| of_method().next())
+}
 
-    fn of(header: &str) -> Vec<(String, String)> {
-        results(&Header::parse(header.as_bytes()).0).into_iter().collect()
-    }
+/// The domain that SPF was asked of: that of the envelope sender, or of the greeting where there is none.
+fn envelope(spf: &Statement) -> Option<String> {
+    let names = ["smtp.mailfrom", "smtp.mail", "envelope-from", "smtp.helo", "helo"];
+    names.iter().find_map(|name| domain(spf.property(name)))
+}
 
-    fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
-        expected
-            .iter()
-            .map(|&(method, result)| (method.to_owned(), result.to_owned()))
-            .collect()
-    }
+/// The domain that signed.
+fn signer(dkim: &Statement) -> Option<String> {
+    domain(dkim.property("header.d")).or_else(|| domain(dkim.property("header.i")))
+}
 
-    const HOP: &str = "Received: from a by b.example with ESMTP; Mon, 23 Nov 2026 10:00:00 +0000\r\n";
+/// The domain in a domain or an address; `none`, as Exchange Online writes, is none.
+fn domain(text: Option<&str>) -> Option<String> {
+    let text = text?.trim_matches(['<', '>', '.', ' ']);
+    let name = text.rsplit_once('@').map_or(text, |(_, domain)| domain);
+    let fits = !name.is_empty()
+        && name != "none"
+        && name.chars().count() <= LONGEST_DOMAIN
+        && name
+            .chars()
+            .all(|character| character.is_alphanumeric() || "-_.".contains(character));
+    fits.then(|| name.to_owned())
+}
 
-    #[test]
-    fn the_forms_of_the_standard_are_read() {
-        // RFC 8601 appendix B.
-        for (value, expected) in [
-            ("example.org 1; none", &[][..]),
-            ("example.com; spf=pass smtp.mailfrom=example.net", &[("spf", "pass")]),
-            (
-                "example.com;\r\n auth=pass (cram-md5) smtp.auth=sender@example.net;\r\n spf=pass smtp.mailfrom=example.net",
-                &[("auth", "pass"), ("spf", "pass")],
-            ),
-            (
-                "foo.example.net (foobar) 1 (baz); dkim (Because I like it) / 1 (One yay) = (wait for it) fail policy (A dot can go here) . (like that) expired",
-                &[("dkim", "fail")],
-            ),
-            (
-                "example.com; dkim=pass reason=\"good; signature=fail\" header.i=@mail-router.example.net; dkim=fail reason=\"bad (signature\" header.i=@newyork.example.com",
-                &[("dkim", "pass")],
-            ),
-            (
-                "x; dkim=fail header.d=a; dkim=pass header.d=b; DMARC=Pass",
-                &[("dkim", "pass"), ("dmarc", "pass")],
-            ),
-            ("x; dkim=pass (a (nested \\) one); dmarc=fail) header.d=a", &[("dkim", "pass")]),
-        ] {
-            assert_eq!(of(&format!("Authentication-Results: {value}\r\n{HOP}")), pairs(expected), "{value}");
-        }
-    }
-
-    #[test]
-    fn exchange_online_leaves_the_service_out() {
-        let value = "spf=pass (sender IP is 192.0.2.1)\r\n smtp.mailfrom=sender.example; dkim=none (message not signed)\r\n header.d=none;dmarc=bestguesspass action=none\r\n header.from=sender.example;compauth=pass reason=109";
-        let expected = [("compauth", "pass"), ("dkim", "none"), ("dmarc", "bestguesspass"), ("spf", "pass")];
-        assert_eq!(of(&format!("Authentication-Results: {value}\r\n{HOP}")), pairs(&expected));
-    }
-
-    #[test]
-    fn what_the_sender_wrote_does_not_count() {
-        assert_eq!(
-            of(&format!("{HOP}Authentication-Results: evil.example; dmarc=pass\r\nFrom: a@b\r\n")),
-            pairs(&[]),
-            "below every hop"
-        );
-        assert_eq!(
-            of("Authentication-Results: b.example; dmarc=pass\r\nFrom: a@b\r\n"),
-            pairs(&[]),
-            "no hop at all"
-        );
-        let filter = format!("{HOP}Authentication-Results: b.example; spf=pass\r\nFrom: a@b\r\n");
-        assert_eq!(of(&filter), pairs(&[("spf", "pass")]), "a filter of the hop above it");
-        let two = format!("Authentication-Results: b.example; spf=fail\r\n{HOP}Authentication-Results: b.example; dmarc=pass\r\n{HOP}");
-        assert_eq!(of(&two), pairs(&[("spf", "fail")]), "only the topmost");
-        let several = format!(
-            "Authentication-Results: b; spf=pass\r\nX-A: 1\r\nAuthentication-Results: b; dkim=pass\r\nAuthentication-Results: c; dmarc=pass\r\n{HOP}"
-        );
-        assert_eq!(
-            of(&several),
-            pairs(&[("dkim", "pass"), ("spf", "pass")]),
-            "one service may write several"
-        );
-    }
-
-    #[test]
-    fn nonsense_is_nothing() {
-        for value in [
-            "",
-            ";;;;",
-            "=",
-            "x; =; a=; =b; (((",
-            "x; a=\"",
-            "\"",
-            "x; \u{e4}=\u{f6}",
-            "x; dkim=pass\\",
-        ] {
-            let found = of(&format!("Authentication-Results: {value}\r\n{HOP}"));
-            assert!(found.is_empty(), "{value}: {found:?}");
-        }
-    }
+/// A value without whatever could mean something elsewhere.
+fn harmless(text: Option<&str>) -> Option<String> {
+    let plain = |character: &char| character.is_alphanumeric() || " .,:;/_@+-=".contains(*character);
+    let value: String = text?.chars().filter(plain).take(LONGEST_VALUE).collect();
+    let value = value.trim();
+    (!value.is_empty()).then(|| value.to_owned())
 }

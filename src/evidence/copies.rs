@@ -1,7 +1,7 @@
 //! Copies: which messages are the probe itself, where its tag survived in them, and what was changed.
 
 use super::{
-    Finding, Recognizer, alterations, authentication, dkim, looks,
+    Finding, Recognizer, alterations, authentication, dkim, filters, hops, looks,
     mime::{Entity, Header},
     shorten,
 };
@@ -63,7 +63,7 @@ impl Recognizer {
             signatures: dkim::signatures(message, original.as_ref(), self.domain_of_sender(probe)),
             ..Evidence::default()
         };
-        tell_of_the_way(&mut evidence, &message.header);
+        tell_of_the_way(&mut evidence, &message.header, original.as_ref().map(|original| &original.header));
         let evidence = Box::new(evidence);
         Finding::Copy { probe, evidence }
     }
@@ -108,7 +108,7 @@ impl Recognizer {
 /// Marks a copy as found inside `outer`: what the receiving side says, and the header, are then those of `outer`.
 pub(super) fn wrap(finding: &mut Finding, outer: &Entity) {
     let Finding::Copy { evidence, .. } = finding else { return };
-    tell_of_the_way(evidence, &outer.header);
+    tell_of_the_way(evidence, &outer.header, None);
     let alterations = &mut evidence.alterations;
     if alterations.iter().all(|alteration| alteration.kind != AlterationKind::Wrapped) {
         let wrapper = format!(
@@ -124,9 +124,11 @@ pub(super) fn wrap(finding: &mut Finding, outer: &Entity) {
     }
 }
 
-/// Puts in what the header of the message that arrived tells of its way.
-fn tell_of_the_way(evidence: &mut Evidence, header: &Header) {
+/// Puts in what the header of the message that arrived tells of its way; `sent` is our own, where the two can be compared.
+fn tell_of_the_way(evidence: &mut Evidence, header: &Header, sent: Option<&Header>) {
+    evidence.filters = filters::read(header, sent);
     evidence.authentication = authentication::results(header);
+    evidence.hops = hops::read(header);
     evidence.header = kept(header);
 }
 

@@ -48,7 +48,8 @@ pub(super) fn read(message: &Entity) -> Option<Disposition> {
         status: codes::enhanced(&words),
         recipient: field("Final-Recipient").map(without_type),
         original_recipient: field("Original-Recipient").map(without_type),
-        reporting_mta: field("Reporting-UA").map(|name| shorten(&name, 200)),
+        // The host, and the program after it (RFC 8098 section 3.2.1).
+        reporting_mta: field("Reporting-UA").map(|agent| shorten(agent.split(';').next().unwrap_or_default(), 200)),
         remote_mta: None,
         diagnostic: Some(shorten(&words, LONGEST_DIAGNOSTIC)).filter(|words| !words.is_empty()),
     }))

@@ -18,6 +18,8 @@ mod decode;
 mod dialect;
 mod dkim;
 mod dsn;
+mod filters;
+mod hops;
 mod links;
 mod looks;
 mod mdn;

@@ -5,8 +5,8 @@
     reason = "the texts are short, and `write!` would make each line ignore an error that cannot be"
 )]
 
-use super::{Finding, alternatives, interval, listed, meets, quote};
-use crate::model::{Basis, JudgedProbe, Outcome, Placement, SightingRecord, Verdict};
+use super::{Finding, alternatives, authentication, filtered, interval, listed, meets, quote};
+use crate::model::{Basis, FilterVerdict, JudgedProbe, Outcome, Placement, SightingRecord, Verdict};
 
 /// When it arrived, with a space before it; empty where that is not known.
 fn when(probe: &JudgedProbe) -> String {
@@ -79,17 +79,35 @@ pub fn against_expectation(probe: &JudgedProbe) -> Option<Finding> {
         return None;
     }
     let words: Vec<String> = probe.expected.iter().map(|expected| format!("`{expected}`")).collect();
-    let sentence = format!(
+    let mut sentence = format!(
         "It came through into {}{}, instead of {}.",
         place(probe),
         when(probe),
         alternatives(&words)
     );
+    if let Some(filter) = filtered::decisive(&probe.filters).filter(|_| filtered::allowed(&probe.filters).is_none()) {
+        sentence.push_str(&format!(
+            " {} {}, and nothing acted on that.",
+            filtered::who(filter),
+            filtered::told(filter)
+        ));
+        let step = format!(
+            "Have the host that delivers into {} act on what {} says: file it as junk, hold it, or refuse it.",
+            mailbox(probe),
+            filtered::who(filter)
+        );
+        return Some(Finding::new(sentence, step));
+    }
     let closed = probe
         .expected
         .iter()
         .all(|expected| matches!(expected.as_str(), "returned" | "rejected" | "bounced"));
-    let step = if probe.message == "gtube" {
+    let step = if probe.message == "eicar" {
+        format!(
+            "Check that mail by route {} passes the virus scanner at all: every scanner knows this file.",
+            probe.route
+        )
+    } else if probe.message == "gtube" {
         format!(
             "Check that mail by route {} passes the spam filter at all: every filter knows this message.",
             probe.route
@@ -162,40 +180,40 @@ pub fn junk(probe: &JudgedProbe) -> Finding {
         }
         None => format!("It was delivered into the junk folder {}{}", place(probe), when(probe)),
     };
-    let failing: Vec<String> = probe
-        .authentication
-        .iter()
-        .filter(|(_, result)| !matches!(result.as_str(), "pass" | "bestguesspass" | "none"))
-        .map(|(method, result)| format!("{method}={result}"))
-        .collect();
-    if failing.is_empty() {
-        sentence.push('.');
-        if first_folder(probe).is_some() {
-            let step = format!(
-                "Look for what moves mail after its delivery into {}: a rule or filter of a client that is signed in there, or a later verdict of the provider.",
-                mailbox(probe)
-            );
-            return Finding::new(sentence, step);
-        }
-        let step =
-            "Open it there and read in its header which rule or score judged it; fix what that rule found before you touch the rule.";
+    sentence.push('.');
+    let unproven = authentication::in_words(&probe.authentication);
+    if let Some(filter) = filtered::decisive(&probe.filters) {
+        sentence.push_str(&format!(" {} {}.", filtered::who(filter), filtered::told(filter)));
+        return match unproven {
+            Some((why, step)) if filter.verdict == FilterVerdict::Spoofing => Finding::new(format!("{sentence} {why}"), step),
+            Some((why, _)) => Finding::new(format!("{sentence} {why}"), filtered::step(filter, &probe.sender)),
+            None => Finding::new(sentence, filtered::step(filter, &probe.sender)),
+        };
+    }
+    if let Some((why, step)) = unproven {
+        return Finding::new(format!("{sentence} {why}"), step);
+    }
+    if first_folder(probe).is_some() {
+        let step = format!(
+            "Look for what moves mail after its delivery into {}: a rule or filter of a client that is signed in there, or a later verdict of the provider.",
+            mailbox(probe)
+        );
         return Finding::new(sentence, step);
     }
-    sentence.push_str(&format!("; the receiving side says {}.", listed(&failing, 4)));
-    Finding::new(
-        sentence,
-        format!(
-            "Fix {} of the sending domain first: most receivers file as junk what fails there.",
-            listed(&methods(&failing), 4)
-        ),
-    )
-}
-
-fn methods(results: &[String]) -> Vec<String> {
-    results
-        .iter()
-        .map(|result| result.split('=').next().unwrap_or_default().to_uppercase())
-        .collect()
+    if let Some(filter) = probe.filters.last().filter(|filter| filter.verdict == FilterVerdict::Clean) {
+        sentence.push_str(&format!(
+            " {} had nothing against it: it {}.",
+            filtered::who(filter),
+            filtered::told(filter)
+        ));
+        let step = format!(
+            "Look at what files mail inside the mailbox {}: its rules, its own junk filter and blocked senders, and programs signed in there.",
+            mailbox(probe)
+        );
+        return Finding::new(sentence, step);
+    }
+    let step = "Open it there and read in its header which rule or score judged it; fix what that rule found before you touch the rule.";
+    Finding::new(sentence, step)
 }
 
 pub fn quarantine(probe: &JudgedProbe) -> Finding {
@@ -204,6 +222,11 @@ pub fn quarantine(probe: &JudgedProbe) -> Finding {
     } else {
         format!("It is held in quarantine, in {}{}.", place(probe), when(probe))
     };
+    if let Some(filter) = filtered::decisive(&probe.filters) {
+        let sentence = format!("{sentence} {} {}.", filtered::who(filter), filtered::told(filter));
+        let step = format!("Release it there if it is wanted. {}", filtered::step(filter, &probe.sender));
+        return Finding::new(sentence, step);
+    }
     let step = "Read in the quarantine which rule holds it; release it if it is wanted, and fix what that rule found.";
     Finding::new(sentence, step)
 }

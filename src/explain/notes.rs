@@ -1,6 +1,6 @@
 //! What else is noteworthy beside the verdict: unmet requirements and flags, one short sentence each.
 
-use super::{Finding, altered, arrival, interval, listed, quote, span};
+use super::{Finding, altered, arrival, filtered, interval, listed, quote, span, way};
 use crate::model::{Attempt, Basis, DsnAction, Flag, JudgedProbe, MailboxName, RequirementResult, Verdict};
 
 /// Every note, the gravest first.
@@ -40,15 +40,42 @@ fn unmet(probe: &JudgedProbe, requirement: &RequirementResult) -> Finding {
         name, evidence, unseen, ..
     } = requirement;
     if *unseen {
-        return Finding::new(
-            format!("Whether `{name}` holds cannot be told: the mailbox in which it was found does not show what that is about."),
-            format!("Leave out `{name}` for this recipient, or measure it at a recipient whose mailbox shows messages whole."),
-        );
+        let why = evidence.as_deref().unwrap_or("the mailbox does not show what that is about");
+        let step = if let Some(method) = name.strip_suffix("-pass") {
+            format!(
+                "Have the receiving side record its checks (`Authentication-Results` with {method}), or leave out `{name}` for this recipient."
+            )
+        } else {
+            format!("Leave out `{name}` for this recipient, or measure it at one whose mailbox shows messages whole.")
+        };
+        return Finding::new(format!("Whether `{name}` holds cannot be told: {}.", quote::bounded(why)), step);
     }
     let sentence = match evidence {
         Some(evidence) => format!("The requirement `{name}` does not hold: {}.", evidence.trim().trim_end_matches('.')),
         None => format!("The requirement `{name}` does not hold."),
     };
+    if name == "filtered" {
+        let step = "Measure again from outside, from a sender that is on no allow-list: only then does the inbox prove that others' mail comes through.";
+        return Finding::new(sentence, step);
+    }
+    if name.starts_with("via ") || name.starts_with("not-via ") || name.starts_with("path ") {
+        let step = format!(
+            "Follow route {} hop by hop in the evidence: the MX records, a connector or a transport rule of the last right host sends it another way.",
+            probe.route
+        );
+        return Finding::new(sentence, step);
+    }
+    if name.starts_with("header ") {
+        let step = format!(
+            "Find the host on route {} that writes this field, or should, and what it goes by.",
+            probe.route
+        );
+        return Finding::new(sentence, step);
+    }
+    if name == "tls-all-hops" {
+        let step = "Let the host that sent in the clear require TLS towards the other (an outbound connector, a TLS policy), and the other offer it.";
+        return Finding::new(sentence, step);
+    }
     let step = if let Some(step) = altered::step(probe, name) {
         step
     } else if let Some(method) = name.strip_suffix("-pass") {
@@ -85,10 +112,7 @@ fn note(probe: &JudgedProbe, flag: Flag) -> Option<Finding> {
         Flag::SettleBlind => Finding::without_step(
             "At the end not every place could be looked at again, so a second copy, a move or a removal may have been missed.",
         ),
-        Flag::AllowListed => Finding::new(
-            "An allow-list let it through, so its place proves little.",
-            "Measure again from a sender that is on no allow-list.",
-        ),
+        Flag::AllowListed => allow_listed(probe),
         Flag::Moved => return moved(probe),
         Flag::Delayed => return delayed(probe),
         Flag::AutoReplied => Finding::without_step("An automatic reply came back."),
@@ -120,9 +144,31 @@ fn late(probe: &JudgedProbe) -> Finding {
             ),
         );
     }
+    if let Some((hop, spent)) = way::longest(probe) {
+        let host = way::host(hop);
+        return Finding::new(
+            format!("{over}; {} of it passed at {host}, by the clocks of the hosts.", span(spent)),
+            format!("Look in the log of {host} why it kept the message: its queue, its scanner, or a next host that put it off."),
+        );
+    }
     Finding::new(
         format!("{over}."),
         "Compare the times in the Received headers of that copy: the widest gap shows the hop where it waited.",
+    )
+}
+
+fn allow_listed(probe: &JudgedProbe) -> Finding {
+    let step = "Measure again from a sender that is on no allow-list, or take this one off it for the test.";
+    Finding::new(
+        match filtered::allowed(&probe.filters) {
+            Some((filter, list)) => format!(
+                "{} let it through by an allow-list ({}), so its place proves little.",
+                filtered::who(filter),
+                quote::bounded(list)
+            ),
+            None => "An allow-list let it through, so its place proves little.".to_owned(),
+        },
+        step,
     )
 }
 

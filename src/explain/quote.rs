@@ -8,6 +8,11 @@ const QUOTED: usize = 160;
 
 /// A text of somebody else's in quotation marks: on one line, cut where it is long.
 pub fn quoted(text: &str) -> String {
+    format!("“{}”", bounded(text))
+}
+
+/// A word or name of somebody else's as part of a sentence: on one line, cut where it is long.
+pub fn bounded(text: &str) -> String {
     let mut line = String::new();
     for word in text.split_whitespace() {
         if !line.is_empty() {
@@ -19,7 +24,7 @@ pub fn quoted(text: &str) -> String {
         line.truncate(at);
         line.push('…');
     }
-    format!("“{line}”")
+    line
 }
 
 /// A reply with its codes, and the enhanced code in words.

@@ -5,9 +5,10 @@
     reason = "the texts are short, and `write!` would make each line ignore an error that cannot be"
 )]
 
-use super::refusal::{Cause, Names, Refusal};
-use super::{Finding, quote, status};
-use crate::model::{Attempt, Dsn, JudgedProbe};
+use super::refusal::Refusal;
+use super::remedy::Names;
+use super::{Finding, quote};
+use crate::model::{Attempt, JudgedProbe};
 
 /// What the sentence adds where somebody else receives on purpose.
 fn covered(probe: &JudgedProbe) -> String {
@@ -25,38 +26,8 @@ fn names<'a>(probe: &'a JudgedProbe, recipient: &'a str, host: &'a str) -> Names
         recipient,
         owner,
         host,
+        by: None,
         route: &probe.route,
-    }
-}
-
-/// The cause of the refusal with which an attempt ended.
-fn refusal(attempt: &Attempt) -> Refusal<'_> {
-    Refusal {
-        code: attempt.reply.code,
-        status: attempt.reply.enhanced.as_deref(),
-        text: &attempt.reply.text,
-        ours: attempt.reply.ours,
-    }
-}
-
-/// The cause that a notification names.
-fn cause_of(dsn: &Dsn) -> Cause {
-    Refusal {
-        code: None,
-        status: dsn.status.as_deref(),
-        text: dsn.diagnostic.as_deref().unwrap_or_default(),
-        ours: false,
-    }
-    .cause()
-}
-
-/// The words of a refusal, with the meaning of its code where that says more than the words do.
-fn words(cause: Cause, text: &str, code: Option<&str>) -> String {
-    let by_code = matches!(cause, Cause::Policy | Cause::Other) || cause.is_in(code.or_else(|| status::find(text)));
-    if by_code {
-        quote::with_meaning(text, code)
-    } else {
-        quote::quoted(text)
     }
 }
 
@@ -67,8 +38,8 @@ pub fn rejected(probe: &JudgedProbe) -> Finding {
             format!("Look up {} at this time in the log of the mail system.", probe.recipient),
         );
     };
-    let cause = refusal(last).cause();
-    let said = words(cause, &last.reply.to_string(), last.reply.enhanced.as_deref());
+    let refusal = Refusal::of_attempt(last);
+    let said = refusal.quoted(&last.reply.to_string());
     let host = quote::host(last);
     let sentence = if last.reply.ours {
         format!("Nobody took it: {said}.")
@@ -83,7 +54,7 @@ pub fn rejected(probe: &JudgedProbe) -> Finding {
     } else {
         format!("{host} refused it {}: {said}.", quote::stage(last))
     };
-    let step = cause.remedy(names(probe, &probe.recipient, host));
+    let step = refusal.remedy(names(probe, &probe.recipient, host));
     Finding::new(format!("{sentence}{}", covered(probe)), step)
 }
 
@@ -98,7 +69,7 @@ pub fn bounced(probe: &JudgedProbe) -> Finding {
     let reporter = dsn.reporting_mta.as_deref();
     let speaker = dsn.remote_mta.as_deref().or(reporter).unwrap_or("the mail system");
     let said = match (&dsn.diagnostic, dsn.status.as_deref()) {
-        (Some(diagnostic), status) => words(cause_of(dsn), diagnostic, status),
+        (Some(diagnostic), _) => Refusal::of_notice(dsn).quoted(diagnostic),
         (None, Some(code)) => quote::with_meaning(code, Some(code)),
         (None, None) => String::new(),
     };
@@ -113,7 +84,8 @@ pub fn bounced(probe: &JudgedProbe) -> Finding {
         _ => format!("{taken_by} took it, {who} returned it: {said}."),
     };
     if dsn.guessed {
-        sentence.push_str(&format!(" That this notice is about this probe is a guess ({}).", dsn.bound_by));
+        let by = dsn.bound_by.trim_end_matches(", which is a guess");
+        sentence.push_str(&format!(" That this notice is about this probe is a guess ({by})."));
     }
     sentence.push_str(&covered(probe));
     Finding::new(sentence, step_for_dsn(probe, speaker).unwrap_or_default())
@@ -122,13 +94,23 @@ pub fn bounced(probe: &JudgedProbe) -> Finding {
 /// The next step that a failed notification asks for; `None` without one.
 pub fn step_for_dsn(probe: &JudgedProbe, speaker: &str) -> Option<String> {
     let dsn = probe.dsn.as_ref()?;
-    let recipient = dsn.recipient.as_deref().unwrap_or(&probe.recipient);
-    Some(cause_of(dsn).remedy(names(probe, recipient, speaker)))
+    // Some systems name an account rather than an address.
+    let recipient = [&dsn.recipient, &dsn.original_recipient]
+        .into_iter()
+        .filter_map(|address| address.as_deref())
+        .find(|address| address.contains('@'))
+        .unwrap_or(&probe.recipient);
+    // Where the notice quotes a further host, that one refused the host that wrote the notice.
+    let reporter = dsn.reporting_mta.as_deref().filter(|_| dsn.remote_mta.is_some());
+    let taken_by = probe.attempts.last().map(quote::host);
+    let by = reporter.filter(|reporter| *reporter != speaker && Some(*reporter) != taken_by);
+    Some(Refusal::of_notice(dsn).remedy(Names {
+        by,
+        ..names(probe, recipient, speaker)
+    }))
 }
 
 /// The step for an attempt that never got an answer, or a refused sign-in.
 pub fn step_for_attempt(probe: &JudgedProbe, attempt: &Attempt) -> String {
-    refusal(attempt)
-        .cause()
-        .remedy(names(probe, &probe.recipient, quote::host(attempt)))
+    Refusal::of_attempt(attempt).remedy(names(probe, &probe.recipient, quote::host(attempt)))
 }

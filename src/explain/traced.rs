@@ -5,10 +5,7 @@
     reason = "the texts are short, and `write!` would make each line ignore an error that cannot be"
 )]
 
-use super::{
-    Finding, capitalised, quote,
-    refusal::{Names, Refusal},
-};
+use super::{Finding, capitalised, quote, refusal::Refusal, remedy::Names};
 use crate::model::{Basis, DefenderFinding, JudgedProbe, TraceRow, TraceStatus, Verdict};
 
 /// The sentence and the step of a verdict that the trace alone gives; `None` where something else was seen, or no row of it is kept.
@@ -32,16 +29,24 @@ fn speaker(row: &TraceRow) -> String {
 
 /// What the row's details say, if anything.
 fn words(row: &TraceRow) -> String {
-    let cause = row.cause.as_ref().filter(|cause| !cause.text.is_empty());
-    cause
-        .map(|cause| {
-            format!(
-                ": {}",
-                quote::with_meaning(cause.text.trim_end_matches('.'), cause.status.as_deref())
-            )
-        })
+    refusal(row)
+        .map(|refusal| format!(": {}", refusal.quoted(refusal.text)))
         .unwrap_or_default()
 }
+
+/// The words and the code that the row's details give as the cause.
+fn refusal(row: &TraceRow) -> Option<Refusal<'_>> {
+    let cause = row.cause.as_ref().filter(|cause| !cause.text.is_empty())?;
+    Some(Refusal {
+        status: cause.status.as_deref(),
+        text: cause.text.trim_end_matches('.'),
+        host: SPEAKER,
+        ..Refusal::default()
+    })
+}
+
+/// Who speaks in the trace.
+const SPEAKER: &str = "Exchange Online";
 
 /// What Microsoft Defender says of it, if it was asked; `done` says what was done with the message.
 fn defender(row: &TraceRow, done: &str) -> String {
@@ -117,17 +122,12 @@ fn given_up(probe: &JudgedProbe, row: &TraceRow) -> Finding {
         words(row),
         defender(row, "given up")
     );
-    let step = row.cause.as_ref().filter(|cause| !cause.text.is_empty()).map(|cause| {
-        let refusal = Refusal {
-            code: None,
-            status: cause.status.as_deref(),
-            text: &cause.text,
-            ours: false,
-        };
-        refusal.cause().remedy(Names {
+    let step = refusal(row).map(|refusal| {
+        refusal.remedy(Names {
             recipient: &row.recipient,
             owner: probe.owner.as_deref().filter(|_| row.recipient == probe.recipient),
-            host: "Exchange Online",
+            host: SPEAKER,
+            by: None,
             route: &probe.route,
         })
     });

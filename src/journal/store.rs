@@ -412,6 +412,7 @@ mod tests {
             paths: Vec::new(),
             probes: vec![],
             spacing: Duration::ZERO,
+            templates: std::collections::BTreeMap::new(),
             traces: std::collections::BTreeMap::new(),
         }
     }

@@ -120,20 +120,22 @@ fn by_hops(evidence: &Evidence, broken: impl Fn(&[Hop]) -> Option<String>) -> Fo
     broken(&evidence.hops).map_or(Found::Fulfilled, Found::Broken)
 }
 
+/// Every hop between hosts by TLS. A chain that shows no such hop proves nothing: a gateway may have taken the fields off.
 fn tls(evidence: &Evidence) -> Found {
     let name = |hop: &Hop| {
         let from = hop.from.as_deref().or(hop.address.as_deref()).unwrap_or("an unnamed host");
         format!("from {from} to {}", hop.by.as_deref().unwrap_or("an unnamed host"))
     };
-    let unsaid = evidence.hops.iter().find(|hop| hop.encryption == Encryption::Unsaid);
-    let found = by_hops(evidence, |hops| {
-        let clear = hops.iter().find(|hop| hop.encryption == Encryption::Clear)?;
+    let first = |encryption: Encryption| evidence.hops.iter().find(|hop| hop.encryption == encryption);
+    let found = by_hops(evidence, |_| {
+        let clear = first(Encryption::Clear)?;
         let protocol = clear.protocol.as_deref().unwrap_or("a protocol without TLS");
         Some(format!("the hop {} used {protocol}, which is without TLS", name(clear)))
     });
-    match (found, unsaid) {
-        (Found::Fulfilled, Some(hop)) => Found::Unseen(format!("the hop {} does not say whether TLS was used", name(hop))),
-        (found, _) => found,
+    match (found, first(Encryption::Unsaid), first(Encryption::Tls)) {
+        (Found::Fulfilled, Some(hop), _) => Found::Unseen(format!("the hop {} does not say whether TLS was used", name(hop))),
+        (Found::Fulfilled, None, None) => Found::Unseen("the copy shows no hop from one host to another".to_owned()),
+        (found, ..) => found,
     }
 }
 

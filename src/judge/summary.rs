@@ -80,6 +80,7 @@ impl Ledger {
             role: recipient.role.clone(),
             owner: recipient.owner.as_ref().map(ToString::to_string),
             covered_by: recipient.covered_by.clone(),
+            sender: self.plan().sender(probe).address.clone(),
             route: probe.route.clone(),
             message: probe.message.to_string(),
             case: probe.case.clone(),

@@ -64,6 +64,9 @@ pub struct JudgedProbe {
     pub owner: Option<String>,
     /// The address that receives in its stead.
     pub covered_by: Option<String>,
+    /// Who sent it: the address in `From`.
+    #[serde(default)]
+    pub sender: String,
     /// The route.
     pub route: String,
     /// The kind of message.

@@ -29,6 +29,9 @@ pub struct Plan {
     /// The ways that the site gives names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub paths: Vec<PathRule>,
+    /// The texts of the templates that probes name, so that whoever takes the run up composes the same messages.
+    #[serde(default)]
+    pub templates: BTreeMap<String, String>,
 }
 
 impl Plan {

@@ -1,7 +1,7 @@
 //! A scenario: what to try on a site, and what must come out.
 
 use super::{Expectation, MessageKind, Place, Requirement, Site};
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 /// The scenario.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,8 @@ pub struct Scenario {
     pub expect_place: Place,
     /// The bounds of the plan.
     pub limits: Limits,
+    /// The texts of the templates that its messages name, by the name of the file.
+    pub templates: BTreeMap<String, String>,
     /// A site written inline.
     pub site: Option<Site>,
 }
@@ -35,6 +37,8 @@ pub struct Case {
     pub recipients: RecipientFilter,
     /// The kinds of message.
     pub messages: Vec<MessageKind>,
+    /// Where they are named; the round's place if they are not.
+    pub messages_place: Place,
     /// The case's own expectation, which wins over the recipient's; `None` in the scenario's own round.
     pub expect: Option<Vec<Expectation>>,
     /// Later than this is late.

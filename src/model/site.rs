@@ -2,7 +2,11 @@
 
 use super::{Mailbox, MailboxName, PathRule, Recipient, Route, SecretSource, Tenant};
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    net::{IpAddr, SocketAddr},
+};
 
 /// Where something stands in a configuration file.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default)]
@@ -40,6 +44,25 @@ pub struct Site {
     pub recipients: Vec<Recipient>,
     /// The key of the tags, where machines share it.
     pub tag_key: Option<SecretSource>,
+    /// The DNS server that is asked about names; `None`: the system's.
+    pub resolver: Option<SocketAddr>,
+    /// The domains to which messages may go that pretend to come from their own people (lower case); each must also be proven by its DNS.
+    pub own_domains: Vec<String>,
+    /// How senders sign, by their names. Kept apart from [`Sender`], which plans and journals hold.
+    pub dkim: BTreeMap<String, Dkim>,
+}
+
+/// How a sender signs its messages (RFC 6376).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dkim {
+    /// The signing domain, `d=`.
+    pub domain: String,
+    /// The selector, `s=`.
+    pub selector: String,
+    /// Where the private key comes from, in PEM.
+    pub key: SecretSource,
+    /// Where that is said.
+    pub place: Place,
 }
 
 impl Site {
@@ -95,6 +118,9 @@ pub struct Sender {
     pub mailbox: Option<MailboxName>,
     /// With VERP: what separates the local part from the tag, such as `+`.
     pub subaddress: Option<String>,
+    /// The addresses from which its mail leaves, where the site states them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sending_addresses: Vec<IpAddr>,
 }
 
 impl Sender {

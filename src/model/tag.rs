@@ -156,6 +156,15 @@ impl TagKey {
         Tag(text)
     }
 
+    /// What the DNS of a domain must say for the holder of this key to count the domain as its own: 26 characters of base32. Nobody without the key
+    /// can tell it beforehand, and it says nothing of the key or of any tag, whose hashes are of sixteen octets.
+    pub fn ownership(&self, domain: &str) -> String {
+        let text = format!("mailflow own domain\0{}", domain.to_ascii_lowercase());
+        let mut token = BASE32.encode(hmac::sign(&self.0, text.as_bytes()).as_ref());
+        token.truncate(ID_LENGTH);
+        token
+    }
+
     /// The probe whose tag `candidate` is, in any case of letters; `None` for everything that was not made with this key.
     pub fn verify(&self, candidate: &str) -> Option<ProbeId> {
         if candidate.len() != TAG_LENGTH || !candidate.bytes().all(|byte| is_tag_byte(byte.to_ascii_lowercase())) {
@@ -231,6 +240,16 @@ mod tests {
         assert_eq!(TagKey::new(&[8; KEY_LENGTH]).verify(tag.as_str()), None, "another site's key");
         assert_eq!(key().verify(""), None);
         assert_eq!(key().verify(&"é".repeat(21)), None);
+    }
+
+    #[test]
+    fn what_proves_a_domain_follows_from_key_and_domain_only() {
+        let token = key().ownership("contoso.example");
+        assert_eq!(token.len(), 26);
+        assert!(token.bytes().all(is_tag_byte), "{token}");
+        assert_eq!(token, key().ownership("Contoso.EXAMPLE"), "names know no case");
+        assert_ne!(token, key().ownership("fabrikam.example"));
+        assert_ne!(token, TagKey::new(&[8; KEY_LENGTH]).ownership("contoso.example"));
     }
 
     #[test]

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use mail_parser::MessageParser;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::answer::{self, Reply};
@@ -18,7 +17,11 @@ use super::fate::{ALERTS, Fate, meaning};
 use super::office::{Door, Office};
 use super::store::{Place, Role, StoreError};
 use super::tenant;
-use super::{alter, headers};
+use super::{
+    alter,
+    content::{is_gtube, is_malware},
+    headers,
+};
 
 /// The host that stores mail and writes notifications.
 const STORE: &str = "store.contoso.example";
@@ -28,9 +31,6 @@ const JOURNAL: &str = "journal@contoso.example";
 const DELAY: Duration = Duration::from_secs(2);
 /// How long `moved@` and `vanishes@` leave the message where it was.
 const SECOND_THOUGHT: Duration = Duration::from_millis(1500);
-/// The Generic Test for Unsolicited Bulk Email, in two parts so that this file is none.
-const GTUBE: [&str; 2] = ["XJS*C4JDBQADN1.NSBN3*2IDNEN*GTUBE-STANDARD-", "ANTI-UBE-TEST-EMAIL*C.34X"];
-
 /// A message as it was accepted.
 #[derive(Debug)]
 pub struct Letter {
@@ -48,6 +48,8 @@ pub struct Letter {
     pub data: Vec<u8>,
     /// Whether it is the test for spam filters.
     pub gtube: bool,
+    /// Whether it carries the test for virus scanners.
+    pub malware: bool,
     /// The room it takes as long as a delivery is pending.
     pub _room: OwnedSemaphorePermit,
     /// The id that the reply named.
@@ -84,16 +86,6 @@ pub struct Recipient {
     pub destination: Destination,
 }
 
-/// Whether a message is the test for spam filters, also where a transfer encoding hides it.
-pub fn is_gtube(data: &[u8]) -> bool {
-    let test = GTUBE.concat();
-    if data.windows(test.len()).any(|window| window == test.as_bytes()) {
-        return true;
-    }
-    let message = MessageParser::default().parse(data);
-    message.is_some_and(|m| (0..m.text_body_count()).any(|at| m.body_text(at).is_some_and(|text| text.contains(&test))))
-}
-
 impl Office {
     /// Delivers a message to one recipient, now or later.
     pub fn deliver(self: &Arc<Self>, letter: &Arc<Letter>, recipient: Recipient) {
@@ -127,6 +119,7 @@ impl Office {
             full: false,
             envelope_id: None,
             gtube: is_gtube(&mail.raw),
+            malware: is_malware(&mail.raw),
             data: mail.raw,
             _room: room,
             queue_id: self.queue_id(),
@@ -201,7 +194,7 @@ impl Delivery {
                 raw: &raw,
                 from_ip: &from_ip,
                 internal: false,
-                spam: self.letter.gtube,
+                spam: self.letter.gtube || self.letter.malware,
             });
         }
     }
@@ -214,6 +207,7 @@ impl Delivery {
         let inbox = if spam { Place::Role(Role::Junk) } else { Place::Inbox };
         let outcome = match &self.recipient.destination.fate {
             // A gateway that holds a message does not call it delivered.
+            _ if self.letter.malware => self.put(QUARANTINE, Place::Inbox, data, true).map(|_| false),
             Fate::Held => self.put(QUARANTINE, Place::Inbox, data, true).map(|_| false),
             Fate::Elsewhere => self.put(SOMEONE_ELSE, inbox, data, spam).map(|_| true),
             Fate::Junk => self.put(&mine, Place::Role(Role::Junk), data, true).map(|_| true),

@@ -8,6 +8,7 @@
 mod alter;
 mod answer;
 mod bounce;
+mod content;
 mod courier;
 pub mod directory;
 pub mod fate;
@@ -86,7 +87,7 @@ pub struct Addresses {
     pub submission: SocketAddr,
     /// Submission over implicit TLS (RFC 8314): AUTH required.
     pub submissions: SocketAddr,
-    /// An MX that offers STARTTLS and refuses GTUBE. Certificate name: `gateway-a.contoso.example`.
+    /// An MX that offers STARTTLS and refuses GTUBE and the test virus. Certificate name: `gateway-a.contoso.example`.
     pub gateway_a: SocketAddr,
     /// An MX that offers STARTTLS, tags subjects and greylists. Certificate name: `gateway-b.contoso.example`.
     pub gateway_b: SocketAddr,

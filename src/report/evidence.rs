@@ -6,10 +6,10 @@
     reason = "the texts are short, and `write!` would make each line ignore an error that cannot be"
 )]
 
-use crate::explain::{alternatives, interval};
+use crate::explain::{alternatives, interval, off, span};
 use crate::model::{
-    Alteration, Attempt, DefenderFinding, Dsn, DsnAction, Flag, How, JudgedProbe, Member, SightingRecord, Signature, SignedPart, Time, Tls,
-    TraceRow,
+    Alteration, Attempt, Authentication, DefenderFinding, Dsn, DsnAction, Encryption, Filter, Flag, HopRecord, How, JudgedProbe, Member,
+    SightingRecord, Signature, SignedPart, Time, Tls, TraceRow,
 };
 
 /// How many attempts, sightings and members are shown one by one.
@@ -32,13 +32,13 @@ pub fn lines(probe: &JudgedProbe) -> Vec<(&'static str, String)> {
         dsn_lines(dsn, day, &mut lines);
     }
     if !probe.authentication.is_empty() {
-        let results: Vec<String> = probe
-            .authentication
-            .iter()
-            .map(|(method, result)| format!("{method}={result}"))
-            .collect();
-        lines.push(("checked", results.join(" ")));
+        lines.push(("checked", checked(&probe.authentication)));
     }
+    push_some(&mut lines, "way", &probe.hops, "hops", |hop| hop_line(hop, day));
+    if let Some(path) = &probe.path {
+        lines.push(("path", path.clone()));
+    }
+    push_some(&mut lines, "filter", &probe.filters, "filters", filter_line);
     push_some(&mut lines, "changed", &probe.alterations, "changes", change_line);
     let broken: Vec<&Signature> = probe.signatures.iter().filter(|signature| signature.is_broken()).collect();
     push_some(&mut lines, "signed", &broken, "signatures", |signature| signature_line(signature));
@@ -64,6 +64,21 @@ pub fn lines(probe: &JudgedProbe) -> Vec<(&'static str, String)> {
         lines.push(("covered by", covered_by.clone()));
     }
     lines
+}
+
+/// Each method with its result and, after it, what it says beside it: `compauth=fail reason=001; spf=pass domain=sender.example`.
+fn checked(results: &Authentication) -> String {
+    let methods = results.iter().filter(|(name, _)| !name.contains('.'));
+    let said = methods.map(|(method, result)| {
+        let mut text = format!("{method}={result}");
+        for (name, value) in results {
+            if let Some(property) = name.strip_prefix(method.as_str()).and_then(|rest| rest.strip_prefix('.')) {
+                text.push_str(&format!(" {property}={value}"));
+            }
+        }
+        text
+    });
+    said.collect::<Vec<_>>().join("; ")
 }
 
 /// What was expected, and where that is said.
@@ -174,6 +189,54 @@ fn sighting_line(sighting: &SightingRecord, day: Option<Time>) -> String {
     }
     if let Some(until) = until {
         text.push_str(&format!(", gone {}", clock(*until, day)));
+    }
+    text
+}
+
+/// One hop, in a line: when it took the message by its own clock, from whom, how, and how long it kept it.
+fn hop_line(record: &HopRecord, day: Option<Time>) -> String {
+    let hop = &record.hop;
+    let name = |name: &Option<String>| name.clone().unwrap_or_else(|| "?".to_owned());
+    let mut text = hop.at.map_or_else(|| "no time".to_owned(), |at| hop_clock(at, day));
+    text.push_str(&format!("  {}", name(&hop.by)));
+    match (&hop.from, &hop.address) {
+        (Some(from), Some(address)) if from != address => text.push_str(&format!(" from {from} [{address}]")),
+        (Some(from), _) | (None, Some(from)) => text.push_str(&format!(" from {from}")),
+        (None, None) => {}
+    }
+    let protection = match hop.encryption {
+        Encryption::Tls => hop.tls.clone().unwrap_or_else(|| "TLS".to_owned()),
+        Encryption::Clear => "in the clear".to_owned(),
+        Encryption::Local => "local".to_owned(),
+        Encryption::Unsaid => "TLS not stated".to_owned(),
+    };
+    text.push_str(&format!(", {protection}"));
+    if let Some(spent) = record.spent_ms.filter(|spent| *spent >= 1000.0) {
+        text.push_str(&format!(", kept it {}", span(spent)));
+    }
+    if let Some(skew) = record.skew_ms {
+        text.push_str(&format!(", its clock is {} at least", off(skew)));
+    }
+    text
+}
+
+/// What one filter said, in a line.
+fn filter_line(filter: &Filter) -> String {
+    let mut text = filter.name.to_string();
+    if let Some(host) = &filter.host {
+        text.push_str(&format!(" on {host}"));
+    }
+    text.push_str(&format!(": {}", filter.said));
+    match (filter.score, filter.threshold) {
+        (Some(score), Some(threshold)) => text.push_str(&format!(", {score} of {threshold}")),
+        (Some(score), None) => text.push_str(&format!(", score {score}")),
+        (None, _) => {}
+    }
+    if !filter.rules.is_empty() {
+        text.push_str(&format!(", by {}", filter.rules.join(", ")));
+    }
+    if let Some(list) = &filter.allow_listed {
+        text.push_str(&format!("; allow-listed: {list}"));
     }
     text
 }
@@ -300,6 +363,12 @@ fn dsn_lines(dsn: &Dsn, day: Option<Time>, lines: &mut Vec<(&'static str, String
     }
     let guessed = if dsn.guessed { ", which is a guess" } else { "" };
     lines.push(("", format!("found in {}, bound by {}{guessed}", dsn.mailbox, dsn.bound_by)));
+}
+
+/// As [`clock`], in the whole seconds that hosts write.
+fn hop_clock(time: Time, day: Option<Time>) -> String {
+    let same_day = day.is_some_and(|day| day.date_naive() == time.date_naive());
+    time.format(if same_day { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" }).to_string()
 }
 
 /// The time of day in UTC, with the date where it is another day's.

@@ -4,7 +4,7 @@
 //! what the DNS says later in the run, since an answer is kept to its end.
 
 use super::reply::our_refusal;
-use crate::model::Reply;
+use crate::{model::Reply, tls};
 use futures::future::join_all;
 use hickory_resolver::{
     TokioResolver,
@@ -137,6 +137,32 @@ fn literal(domain: &str) -> Option<Result<IpAddr, String>> {
     Some(address.map_err(|_| format!("{domain} is not an address literal")))
 }
 
+/// Asks the DNS server at `at`, or the system's.
+///
+/// # Errors
+/// A sentence, if the system's configuration cannot be read.
+pub(super) fn resolver(at: Option<SocketAddr>) -> Result<TokioResolver, String> {
+    let wrong = |error: NetError| format!("the DNS cannot be asked: {error}");
+    let mut builder = match at {
+        None => TokioResolver::builder_tokio().map_err(wrong)?,
+        Some(address) => {
+            let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
+                connection.port = address.port();
+                connection
+            });
+            let server = NameServerConfig::new(address.ip(), true, connections.into());
+            TokioResolver::builder_with_config(ResolverConfig::from_name_servers(vec![server]), TokioRuntimeProvider::default())
+        }
+    };
+    let options: &mut ResolverOpts = builder.options_mut();
+    options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
+    // Mail goes by the DNS alone.
+    options.use_hosts_file = ResolveHosts::Never;
+    // Given one, it neither reads the system's certificates nor fails where there are none: no question goes by TLS.
+    let tls = tls::trusting_nobody()?;
+    builder.with_tls_config(tls).build().map_err(wrong)
+}
+
 /// Asks the DNS, each domain once in a run.
 pub(super) struct Directory {
     resolver: TokioResolver,
@@ -152,24 +178,8 @@ impl Directory {
     /// # Errors
     /// A sentence, if the system's configuration cannot be read.
     pub fn new(at: Option<SocketAddr>, limit: Duration) -> Result<Self, String> {
-        let wrong = |error: NetError| format!("the DNS cannot be asked: {error}");
-        let mut builder = match at {
-            None => TokioResolver::builder_tokio().map_err(wrong)?,
-            Some(address) => {
-                let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
-                    connection.port = address.port();
-                    connection
-                });
-                let server = NameServerConfig::new(address.ip(), true, connections.into());
-                TokioResolver::builder_with_config(ResolverConfig::from_name_servers(vec![server]), TokioRuntimeProvider::default())
-            }
-        };
-        let options: &mut ResolverOpts = builder.options_mut();
-        options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
-        // Mail goes by the DNS alone.
-        options.use_hosts_file = ResolveHosts::Never;
         Ok(Self {
-            resolver: builder.build().map_err(wrong)?,
+            resolver: resolver(at)?,
             at,
             limit,
             known: Mutex::default(),

@@ -3,10 +3,11 @@
 //!
 //! From the bottom up: `wire` (bounded bytes and replies), `session` (one conversation) and `opening` (how it comes about: EHLO, STARTTLS, `auth`),
 //! `transaction` (one message), `pool` and `client` (one attempt at one host), and the senders on top: `smtp` to a named host, `mx` to the
-//! hosts that the DNS names.
+//! hosts that the DNS names. Beside them, `dkim` signs what leaves, and `ownership` asks the DNS whose a domain is.
 
 mod auth;
 mod client;
+mod dkim;
 mod dns;
 mod ehlo;
 mod envelope;
@@ -14,6 +15,7 @@ mod failure;
 mod graph;
 mod mx;
 mod opening;
+mod ownership;
 mod pace;
 mod pool;
 mod reply;
@@ -23,8 +25,10 @@ mod smtp;
 mod transaction;
 mod wire;
 
+pub use dkim::Signer;
 pub use graph::GraphSender;
 pub use mx::MxSender;
+pub use ownership::{OwnershipRecord, prove};
 pub use settings::{Conduct, Timeouts};
 pub use smtp::SmtpSender;
 

@@ -56,6 +56,18 @@ pub const MAILBOXES: [(&str, &str); 19] = [
     ),
 ];
 
+/// Local parts of `contoso.example` whose mail gateway B changes or judges on its way into the store.
+pub const CHANGED: [(&str, &str); 5] = [
+    ("scored", "SpamAssassin looks at it; what it marks goes into the junk folder"),
+    (
+        "guarded",
+        "SpamAssassin looks at it; what it marks is held in the folder `Held for review`",
+    ),
+    ("bannered", "a banner is put above the text"),
+    ("rewritten", "links to sender.example are wrapped as Safe Links wraps them"),
+    ("readdressed", "the address in From is rewritten"),
+];
+
 /// Local parts who may sign in but get no mail of their own, with what becomes of it.
 pub const WITHOUT_MAIL: [(&str, &str); 3] = [
     ("list", "to member-1, member-2 and full"),
@@ -109,7 +121,11 @@ pub(super) fn lists() -> [String; 3] {
             }
         }
     }
-    for address in [SENDER, INSIDER, QUARANTINE, CATCH_ALL] {
+    let changed: Vec<String> = CHANGED.iter().map(|(local, _)| format!("{local}@contoso.example")).collect();
+    for address in [SENDER, INSIDER, QUARANTINE, CATCH_ALL]
+        .into_iter()
+        .chain(changed.iter().map(String::as_str))
+    {
         let line = Account::new(address).passwd_line("");
         imap += &line;
         lmtp += &line;

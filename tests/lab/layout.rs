@@ -19,6 +19,7 @@ pub(super) struct Ports {
     pub imaps: u16,
     pub dns: u16,
     pub milter: u16,
+    pub spamd: u16,
     _claim: TcpListener,
 }
 
@@ -26,8 +27,8 @@ impl Ports {
     /// Below the ephemeral ports, so that no outgoing connection can take one between this look and the server's start.
     pub(super) fn claim() -> Self {
         const FIRST: u16 = 20_000;
-        const BLOCK: u16 = 10;
-        const BLOCKS: u16 = 1_200;
+        const BLOCK: u16 = 11;
+        const BLOCKS: u16 = 1_090;
         // Labs of other processes most likely look elsewhere first.
         let offset = u16::try_from(std::process::id() % u32::from(BLOCKS)).expect("below the number of blocks");
         for number in 0..BLOCKS {
@@ -50,6 +51,7 @@ impl Ports {
                     imaps: base + 7,
                     dns: base + 8,
                     milter: base + 9,
+                    spamd: base + 10,
                     _claim: claim,
                 };
             }
@@ -72,13 +74,14 @@ pub(super) fn write(folder: &Path, ports: &Ports) {
         ("@imaps@", ports.imaps),
         ("@dns@", ports.dns),
         ("@milter@", ports.milter),
+        ("@spamd@", ports.spamd),
     ];
     let fill = |text: String| {
         numbers.iter().fold(text.replace("@lab@", &lab), |text, (mark, port)| {
             text.replace(mark, &port.to_string())
         })
     };
-    for server in ["submit", "gw-a", "gw-b", "hub", "dns", "rspamd", "store"] {
+    for server in ["submit", "gw-a", "gw-b", "hub", "dns", "rspamd", "spamd", "store"] {
         copy(&config.join(server), &folder.join(server), &fill);
     }
     // What is the same for each Postfix follows what is its own.

@@ -199,6 +199,18 @@ impl Lab {
         self.order("forget");
     }
 
+    /// Starts SpamAssassin behind gateway B, for `scored@` and `guarded@`; only then, because reading its rules takes seconds.
+    pub fn start_spamassassin(&mut self) {
+        self.order("spamassassin");
+        let address = (HOST, self.ports.spamd).into();
+        let mut attempts = 0;
+        while greet(address, b"").is_err() {
+            attempts += 1;
+            assert!(attempts < 600, "SpamAssassin does not answer\n{}", self.complaints());
+            sleep(Duration::from_millis(50));
+        }
+    }
+
     /// What `doveadm` prints for these arguments, run on the lab's store.
     pub fn doveadm(&self, arguments: &[&str]) -> String {
         let conf = self.folder().join("store/dovecot.conf");

@@ -87,6 +87,7 @@ pub fn sender(name: &str, address: &str, mailbox: &str) -> Sender {
         contact: None,
         mailbox: Some(mailbox.into()),
         subaddress: None,
+        sending_addresses: vec![],
     }
 }
 
@@ -128,6 +129,9 @@ pub fn site(recipients: Vec<Recipient>) -> Site {
         mailboxes: vec![mailbox("returns", "probe@sender.example", None)],
         recipients,
         tag_key: None,
+        resolver: None,
+        own_domains: vec![],
+        dkim: std::collections::BTreeMap::new(),
     }
 }
 
@@ -137,6 +141,7 @@ pub fn round(name: Option<&str>) -> Case {
         routes: Vec::new(),
         recipients: RecipientFilter::default(),
         messages: vec![MessageKind::Plain],
+        messages_place: Place::default(),
         expect: None,
         within: Duration::from_mins(5),
         give_up_after: Duration::from_mins(30),
@@ -155,6 +160,7 @@ pub fn scenario(rounds: Vec<Case>) -> Scenario {
         expect: vec![Expectation::Verdict(Verdict::Inbox)],
         expect_place: place(2),
         limits: Limits::default(),
+        templates: std::collections::BTreeMap::new(),
         site: None,
     }
 }

@@ -30,6 +30,8 @@ pub struct Given {
     pub expect: OneOrMany,
     pub known: Option<Known>,
     pub require: Vec<Requirement>,
+    /// The site's paths, each told by patterns of hosts.
+    pub paths: BTreeMap<String, Path>,
     pub within: f64,
     pub give_up_after: f64,
     pub settle: f64,
@@ -52,6 +54,7 @@ impl Default for Given {
             expect: OneOrMany::One("inbox".to_owned()),
             known: None,
             require: Vec::new(),
+            paths: BTreeMap::new(),
             within: 300.0,
             give_up_after: 1800.0,
             settle: 20.0,
@@ -61,6 +64,13 @@ impl Default for Given {
             closed: Vec::new(),
         }
     }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+pub struct Path {
+    pub via: Vec<String>,
+    pub not_via: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -112,6 +122,10 @@ pub struct Line {
     pub last_there: Option<f64>,
     pub altered: Vec<AlterationKind>,
     pub says: BTreeMap<String, String>,
+    /// The hops of its header, such as `smtp.sender.example to mx.contoso.example: tls` (or `clear`, `local`, `unsaid`).
+    pub hops: Vec<String>,
+    /// The mailbox does not show its header.
+    pub headless: bool,
     /// Notifications, with their status; whom they name.
     pub bounced: Option<String>,
     pub delayed: Option<String>,
@@ -170,11 +184,19 @@ pub struct Then {
     pub members: BTreeMap<String, String>,
     #[serde(default)]
     pub altered: Vec<AlterationKind>,
-    /// Requirements that hold, and those that do not.
+    /// Requirements that hold, those that do not, and those of which it cannot be told.
     #[serde(default)]
     pub held: Vec<String>,
     #[serde(default)]
     pub broken: Vec<String>,
+    #[serde(default)]
+    pub unseen: Vec<String>,
+    /// Words of what speaks against the first requirement that does not hold.
+    #[serde(default)]
+    pub against: Option<String>,
+    /// The path of the site that it took.
+    #[serde(default)]
+    pub path: Option<String>,
     /// Words of the reason.
     #[serde(default)]
     pub because: Option<String>,

@@ -1,11 +1,11 @@
 //! From the words of a timeline to a plan with one probe, and to events.
 
-use super::form::{Given, Known, Line, OneOrMany};
+use super::form::{Given, Known, Line, OneOrMany, Path};
 use chrono::{SubsecRound, TimeDelta};
 use mailflow::model::{
-    Alteration, AlterationKind, Attempt, Copy, CopyId, Dsn, DsnAction, Event, Evidence, Expectation, KEY_LENGTH, MailboxName, MessageKind,
-    Place, Placement, Plan, Probe, ProbeId, QuarantinePolicy, Recipient, Reply, RunId, RunInfo, Sender, TagKey, Time, TraceRow,
-    TraceStatus, Waiver, What, time::milliseconds,
+    Alteration, AlterationKind, Attempt, Copy, CopyId, Dsn, DsnAction, Event, Evidence, Expectation, Hop, KEY_LENGTH, MailboxName,
+    MessageKind, PathRule, Place, Placement, Plan, Probe, ProbeId, QuarantinePolicy, Recipient, Reply, RunId, RunInfo, Sender, TagKey,
+    Time, TraceRow, TraceStatus, Waiver, What, time::milliseconds,
 };
 use serde::de::DeserializeOwned;
 use std::time::Duration;
@@ -80,9 +80,15 @@ pub fn plan(given: &Given) -> Plan {
         ticket: None,
         approved_by: None,
     };
+    let path = |(name, path): (&String, &Path)| PathRule {
+        name: name.clone(),
+        via: path.via.clone(),
+        not_via: path.not_via.clone(),
+    };
     Plan {
         spacing: Duration::ZERO,
-        paths: Vec::new(),
+        paths: given.paths.iter().map(path).collect(),
+        templates: std::collections::BTreeMap::new(),
         traces: given
             .traces
             .iter()
@@ -119,6 +125,7 @@ pub fn plan(given: &Given) -> Plan {
             contact: None,
             mailbox: returns,
             subaddress: None,
+            sending_addresses: vec![],
         }],
         mailboxes,
         addresses: given
@@ -326,8 +333,24 @@ fn copy(line: &Line, place: &str, plan: &Plan) -> Copy {
         internal_date: None,
         evidence: Evidence {
             alterations: line.altered.iter().map(altered).collect(),
+            unseen: line.headless.then_some(AlterationKind::Headers).into_iter().collect(),
             authentication: line.says.clone(),
+            hops: line.hops.iter().map(|words| hop(words)).collect(),
             ..Evidence::default()
         },
+    }
+}
+
+/// A hop from such words as `smtp.sender.example to mx.contoso.example: tls`.
+fn hop(words: &str) -> Hop {
+    let parts = words
+        .split_once(": ")
+        .and_then(|(hosts, how)| Some((hosts.split_once(" to ")?, how)));
+    let ((from, by), how) = parts.unwrap_or_else(|| panic!("{words:?} is not FROM to BY: HOW"));
+    Hop {
+        from: Some(from.to_owned()),
+        by: Some(by.to_owned()),
+        encryption: word(how),
+        ..Hop::default()
     }
 }

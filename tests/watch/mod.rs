@@ -122,11 +122,13 @@ impl Desk {
                 contact: None,
                 mailbox: Some(SENDER.into()),
                 subaddress: None,
+                sending_addresses: vec![],
             }],
             mailboxes: vec![],
             probes: (0..recipients.len()).map(probe).collect(),
             spacing: std::time::Duration::ZERO,
             paths: Vec::new(),
+            templates: std::collections::BTreeMap::new(),
             traces: std::collections::BTreeMap::new(),
         });
         let (told, events) = mpsc::channel(1024);

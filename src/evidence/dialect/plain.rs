@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// What bounces say, in lower case.
-const FAILURES: [&str; 24] = [
+const FAILURES: [&str; 31] = [
     "could not be delivered",
     "couldn't be delivered",
     "cannot be delivered",
@@ -33,6 +33,13 @@ const FAILURES: [&str; 24] = [
     "recipient rejected",
     "was rejected",
     "returned mail",
+    "nicht zugestellt werden",
+    "nicht zustellbar",
+    "n'a pas pu être remis",
+    "n'a pas pu être distribué",
+    "no se pudo entregar",
+    "no se ha podido entregar",
+    "impossibile recapitare",
 ];
 
 /// The one notice that such a bounce gives; `None` if it says of no failure.

@@ -12,7 +12,8 @@ use data_encoding::BASE64;
 use tokio::sync::OwnedSemaphorePermit;
 
 use self::command::{Command, Sender, To};
-use super::courier::{Client, Letter, Recipient, is_gtube};
+use super::content::{is_gtube, is_malware};
+use super::courier::{Client, Letter, Recipient};
 use super::directory::NoDestination;
 use super::fate::{Fate, meaning};
 use super::office::{Door, Office};
@@ -324,6 +325,11 @@ impl Session<'_> {
             self.forget();
             return self.reply("554 5.7.1 This message scored 1000 spam points (GTUBE)").await;
         }
+        let malware = is_malware(&text);
+        if self.door == Door::GatewayA && malware {
+            self.forget();
+            return self.reply("554 5.7.1 This message carries malware (Eicar-Test-Signature)").await;
+        }
         // Each pending delivery may hold a copy for a while.
         match self.office.room(text.len().saturating_mul(self.recipients.len())) {
             Some(more) if self.office.store.has_room(text.len()) => room.merge(more),
@@ -342,6 +348,7 @@ impl Session<'_> {
             envelope_id: sender.envelope_id,
             data: text,
             gtube,
+            malware,
             _room: room,
             queue_id: queue_id.clone(),
             arrived: (self.office.clock)(),

@@ -226,6 +226,37 @@ async fn the_spam_test_is_rejected_or_junked() {
 }
 
 #[tokio::test]
+async fn the_test_virus_is_rejected_or_held() {
+    let office = open().await;
+    let virus = [r"X5O!P%@AP[4\PZX54(P^)7CC)7}$EICAR-STANDARD", "-ANTIVIRUS-TEST-FILE!$H+H*"].concat();
+    let with_file = |name: &str, content: &str| {
+        message(name).replacen(
+            "\r\n\r\n",
+            "\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\n",
+            1,
+        ) + "\r\n--b\r\nContent-Type: application/octet-stream\r\nContent-Disposition: attachment; filename=\"eicar.com\"\r\n\
+               Content-Transfer-Encoding: base64\r\n\r\n"
+            + &data_encoding::BASE64.encode(content.as_bytes())
+            + "\r\n--b--\r\n"
+    };
+    let Addresses { gateway_a, gateway_b, .. } = office.addresses();
+    let (from, to) = ("<probe@sender.example>", "<ok@contoso.example>");
+    assert!(
+        send(gateway_a, from, to, &with_file("virus", &virus))
+            .await
+            .starts_with("554 5.7.1 ")
+    );
+    assert!(send(gateway_b, from, to, &with_file("virus", &virus)).await.starts_with("250 "));
+    assert!(
+        send(gateway_a, from, to, &with_file("harmless", "X5O, but no virus"))
+            .await
+            .starts_with("250 ")
+    );
+    assert_eq!(places(&office, "virus"), ["quarantine@contoso.example INBOX"]);
+    assert_eq!(places(&office, "harmless"), ["ok@contoso.example INBOX"]);
+}
+
+#[tokio::test]
 async fn greylisting_ends() {
     let office = open().await;
     let gateway_b = office.addresses().gateway_b;

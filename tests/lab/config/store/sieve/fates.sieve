@@ -1,7 +1,9 @@
 # What becomes of a message in the store is told by the local part of its recipient.
 require ["envelope", "fileinto", "mailbox", "special-use", "vacation", "vacation-seconds", "copy"];
 
-if header :is "X-Spam" "Yes" {
+if allof (header :is "X-Spam-Flag" "YES", envelope :localpart "to" "guarded") {
+    fileinto "Held for review";
+} elsif anyof (header :is "X-Spam" "Yes", header :is "X-Spam-Flag" "YES") {
     fileinto :specialuse "\\Junk" "Junk";
 } elsif envelope :localpart "to" "junk" {
     fileinto :specialuse "\\Junk" "Junk";
