@@ -5,6 +5,7 @@
 //!
 //! What it cannot see: the inside of the mail system. It repeats what servers say, and says whose words they are.
 
+mod altered;
 mod arrival;
 mod authentication;
 mod cause;

@@ -16,6 +16,7 @@ use mailflow::{
     },
     scrub::Scrubber,
 };
+use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 use std::{collections::HashSet, fmt::Write, fs, path::PathBuf, sync::Arc, time::Duration};
 
@@ -152,6 +153,15 @@ fn fill_in(text: &str, probe: &Probe) -> String {
             .replace("{{ORIGINAL}}\n", &original)
             .replace("{{ORIGINAL_HEADER}}\n", &format!("{header}\n"))
             .replace("{{ORIGINAL_BODY}}\n", body);
+    }
+    if filled.contains("{{BODY_") {
+        // The bodies as they were sent are in either canonical form already.
+        let original = original(probe).replace('\n', "\r\n");
+        let (_, body) = original.split_once("\r\n\r\n").expect("a header and a body");
+        let hash = BASE64.encode(digest(&SHA256, body.as_bytes()).as_ref());
+        filled = filled
+            .replace("{{BODY_HASH}}", &hash)
+            .replace("{{BODY_LENGTH}}", &body.len().to_string());
     }
     for (placeholder, value) in [
         ("{{TAG}}", tag),

@@ -8,7 +8,7 @@
 use super::{
     copies::LONGEST_SHOWN,
     decode,
-    mime::{Entity, Header},
+    mime::{Entity, Field, Header},
     shorten,
 };
 use crate::model::{FieldChange, LineChange, Signature, SignedPart};
@@ -352,7 +352,7 @@ fn changed_fields(tags: &Tags, sent: &Header, arrived: &Header) -> Vec<FieldChan
         if theirs.is_some_and(|theirs| canonical(theirs.raw) == canonical(ours.raw)) {
             continue;
         }
-        let mut words = [ours.text(), theirs.map(|field| field.text()).unwrap_or_default()];
+        let mut words = [ours.text(), theirs.map(Field::text).unwrap_or_default()];
         // Where they say the same, only the source shows the difference.
         if words[0] == words[1] {
             words = [ours.raw, theirs.map_or(&b""[..], |field| field.raw)]

@@ -257,8 +257,8 @@ mod tests {
     #[test]
     fn what_was_changed_is_no_addition() {
         let changed = (None, String::new());
-        assert_eq!(pieces(&SENT.replace("Nothing", "Something")), [changed.clone()]);
-        assert_eq!(pieces(""), [changed.clone()]);
+        assert_eq!(pieces(&SENT.replace("Nothing", "Something")), std::slice::from_ref(&changed));
+        assert_eq!(pieces(""), std::slice::from_ref(&changed));
         let banner = format!("EXTERNAL: be careful\n{}", SENT.replace("Nothing", "Something"));
         assert_eq!(
             pieces(&banner),

@@ -1,7 +1,7 @@
 //! What else is noteworthy beside the verdict: unmet requirements and flags, one short sentence each.
 
-use super::{Finding, arrival, filtered, interval, listed, quote, span, way};
-use crate::model::{AlterationKind, Attempt, Basis, DsnAction, Flag, JudgedProbe, MailboxName, RequirementResult, Verdict};
+use super::{Finding, altered, arrival, filtered, interval, listed, quote, span, way};
+use crate::model::{Attempt, Basis, DsnAction, Flag, JudgedProbe, MailboxName, RequirementResult, Verdict};
 
 /// Every note, the gravest first.
 pub fn of(probe: &JudgedProbe) -> Vec<Finding> {
@@ -12,7 +12,12 @@ pub fn of(probe: &JudgedProbe) -> Vec<Finding> {
         .map(|requirement| unmet(probe, requirement));
     let mut flags = probe.flags.clone();
     flags.sort_unstable_by_key(|flag| gravity(*flag));
-    unmet.chain(flags.into_iter().filter_map(|flag| note(probe, flag))).collect()
+    let noted = flags.iter().filter_map(|flag| note(probe, *flag));
+    // A signature breaks by changes too that are no alteration, such as another transfer encoding.
+    let signatures = (!flags.contains(&Flag::Altered))
+        .then(|| altered::broken_signatures(probe))
+        .flatten();
+    unmet.chain(noted).chain(signatures).collect()
 }
 
 /// The order in which flags are told.
@@ -71,7 +76,9 @@ fn unmet(probe: &JudgedProbe, requirement: &RequirementResult) -> Finding {
         let step = "Let the host that sent in the clear require TLS towards the other (an outbound connector, a TLS policy), and the other offer it.";
         return Finding::new(sentence, step);
     }
-    let step = if let Some(method) = name.strip_suffix("-pass") {
+    let step = if let Some(step) = altered::step(probe, name) {
+        step
+    } else if let Some(method) = name.strip_suffix("-pass") {
         format!(
             "Fix {} of the sending domain, or find the hop on route {} that breaks it.",
             method.to_uppercase(),
@@ -101,7 +108,7 @@ fn note(probe: &JudgedProbe, flag: Flag) -> Option<Finding> {
             "Compare the Received headers of the copies: the hop at which they part sends it twice.",
         ),
         Flag::AlsoElsewhere => also_elsewhere(probe),
-        Flag::Altered => altered(probe),
+        Flag::Altered => altered::finding(probe),
         Flag::SettleBlind => Finding::without_step(
             "At the end not every place could be looked at again, so a second copy, a move or a removal may have been missed.",
         ),
@@ -196,22 +203,6 @@ fn also_elsewhere(probe: &JudgedProbe) -> Finding {
             probe.recipient
         ),
     )
-}
-
-fn altered(probe: &JudgedProbe) -> Finding {
-    let changes: Vec<String> = probe
-        .alterations
-        .iter()
-        .map(|alteration| match alteration.kind {
-            AlterationKind::Wrapped => "it came inside another message".to_owned(),
-            AlterationKind::Subject => format!("subject (now {})", quote::quoted(&alteration.arrived)),
-            kind => kind.word().to_owned(),
-        })
-        .collect();
-    if changes.is_empty() {
-        return Finding::without_step("It was changed on the way.");
-    }
-    Finding::without_step(format!("It was changed on the way: {}.", listed(&changes, 4)))
 }
 
 fn moved(probe: &JudgedProbe) -> Option<Finding> {

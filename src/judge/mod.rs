@@ -4,6 +4,7 @@
 //! Which copies and which notifications speak for a mailbox is in `copies` and `notice`, the order of the verdicts in `verdict`, what else is
 //! true in `flags`, whether it was expected in `outcome`. What it cannot see: anything that no event tells.
 
+mod banner;
 mod copies;
 mod flags;
 mod ledger;

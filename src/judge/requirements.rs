@@ -1,7 +1,7 @@
 //! Requirements: what arrived copies must fulfil beside their place. Each is held against every copy; what a copy does not show is not known, which is
 //! neither fulfilled nor broken.
 
-use super::{Ledger, record::Held, way};
+use super::{Ledger, banner::is_banner, record::Held, way};
 use crate::model::{Alteration, AlterationKind, Encryption, Evidence, Hop, How, PathRule, Requirement, RequirementResult, matches};
 
 /// How a copy stands to a requirement.
@@ -48,9 +48,7 @@ fn against(requirement: &Requirement, evidence: &Evidence, paths: &[PathRule], i
         Requirement::BodyUnchanged => changed(&[AlterationKind::Body, AlterationKind::Links]),
         Requirement::AttachmentIntact => changed(&[AlterationKind::Attachments]),
         Requirement::LinksLeadHome => altered(evidence, &[AlterationKind::Links], Alteration::leads_astray),
-        Requirement::NoExternalBanner => altered(evidence, &[AlterationKind::Body], |alteration| {
-            alteration.how == Some(How::AddedBefore)
-        }),
+        Requirement::NoExternalBanner => altered(evidence, &[AlterationKind::Body], is_banner),
         Requirement::SpfPass => passes("spf"),
         Requirement::DkimPass => passes("dkim"),
         Requirement::DmarcPass => passes("dmarc"),
@@ -76,6 +74,17 @@ fn against(requirement: &Requirement, evidence: &Evidence, paths: &[PathRule], i
 fn altered(evidence: &Evidence, kinds: &[AlterationKind], counts: impl Fn(&Alteration) -> bool) -> Found {
     let alteration = evidence.alterations.iter().find(|one| kinds.contains(&one.kind) && counts(one));
     if let Some(one) = alteration {
+        if let (AlterationKind::Body | AlterationKind::Subject, Some(added)) = (one.kind, &one.added) {
+            let place = match one.how {
+                Some(How::AddedBefore) => "before it",
+                Some(How::AddedAfter) => "after it",
+                _ => "inside it",
+            };
+            return Found::Broken(format!(
+                "{added:?} was added {place}: sent {:?}, arrived {:?}",
+                one.sent, one.arrived
+            ));
+        }
         return Found::Broken(match (&one.service, &one.target) {
             (Some(service), Some(target)) => format!("sent {:?}, arrived {:?} ({service}, leads to {target})", one.sent, one.arrived),
             (Some(service), None) => format!("sent {:?}, arrived {:?} ({service}, hides where it leads)", one.sent, one.arrived),

@@ -8,8 +8,8 @@
 
 use crate::explain::{alternatives, interval, off, span};
 use crate::model::{
-    Attempt, Authentication, DefenderFinding, Dsn, DsnAction, Encryption, Filter, Flag, HopRecord, JudgedProbe, Member, SightingRecord,
-    Time, Tls, TraceRow,
+    Alteration, Attempt, Authentication, DefenderFinding, Dsn, DsnAction, Encryption, Filter, Flag, HopRecord, How, JudgedProbe, Member,
+    SightingRecord, Signature, SignedPart, Time, Tls, TraceRow,
 };
 
 /// How many attempts, sightings and members are shown one by one.
@@ -39,9 +39,9 @@ pub fn lines(probe: &JudgedProbe) -> Vec<(&'static str, String)> {
         lines.push(("path", path.clone()));
     }
     push_some(&mut lines, "filter", &probe.filters, "filters", filter_line);
-    push_some(&mut lines, "changed", &probe.alterations, "changes", |alteration| {
-        format!("{}: “{}” became “{}”", alteration.kind.word(), alteration.sent, alteration.arrived)
-    });
+    push_some(&mut lines, "changed", &probe.alterations, "changes", change_line);
+    let broken: Vec<&Signature> = probe.signatures.iter().filter(|signature| signature.is_broken()).collect();
+    push_some(&mut lines, "signed", &broken, "signatures", |signature| signature_line(signature));
     for requirement in probe.requirements.iter().filter(|requirement| !requirement.holds) {
         let against = requirement.evidence.as_deref().unwrap_or("it does not hold");
         lines.push(("required", format!("{}: {against}", requirement.name)));
@@ -255,6 +255,46 @@ fn trace_line(row: &TraceRow, day: Option<Time>) -> String {
         if let Some(found) = &cause.defender {
             text.push_str(&defender(found));
         }
+    }
+    text
+}
+
+/// One alteration, in a line: what was added, or else both sides; and who did it, where that shows.
+fn change_line(alteration: &Alteration) -> String {
+    let Alteration {
+        kind,
+        sent,
+        arrived,
+        how,
+        added,
+        service,
+        target,
+    } = alteration;
+    let mut text = match (added, how) {
+        (Some(added), Some(How::AddedBefore)) => format!("{}: “{added}” was added before “{sent}”", kind.word()),
+        (Some(added), Some(How::AddedAfter)) => format!("{}: “{added}” was added after “{sent}”", kind.word()),
+        (Some(added), _) => format!("{}: “{added}” was added", kind.word()),
+        (None, Some(How::Removed)) => format!("{}: “{sent}” was removed", kind.word()),
+        (None, _) => format!("{}: “{sent}” became “{arrived}”", kind.word()),
+    };
+    match (service, target) {
+        (Some(service), Some(target)) => text.push_str(&format!(" ({service}, leads to {target})")),
+        (Some(service), None) => text.push_str(&format!(" ({service}, hides where it leads)")),
+        (None, _) => {}
+    }
+    text
+}
+
+/// One signature that no longer holds, in a line.
+fn signature_line(signature: &Signature) -> String {
+    let mut text = format!("DKIM of {} (selector {}) is broken", signature.domain, signature.selector);
+    match &signature.first_change {
+        Some(change) => text.push_str(&format!("; line {}: “{}” became “{}”", change.line, change.sent, change.arrived)),
+        None if signature.body == SignedPart::Changed => text.push_str("; the text was changed after it was signed"),
+        None => {}
+    }
+    for field in &signature.fields {
+        text.push_str(&format!("; {}: “{}” became “{}”", field.name, field.sent, field.arrived));
     }
     text
 }

@@ -3,7 +3,7 @@
 //! What it cannot see: where a link leads whose service keeps the address to itself (Mimecast, Hornetsecurity's older form, Forcepoint, Intermedia,
 //! INKY), and whether a service that shows an address really leads there. The forms of Safe Links, URL Defense, Cisco, Barracuda, Check Point,
 //! Google, Mimecast and Symantec are those seen in mail archives or given by their makers' own decoders; those of Sophos, Trend Micro, Fortinet,
-//! Bitdefender, Hornetsecurity, Trellix, Zix, Forcepoint, Intermedia, INKY, Libraesva, TitanHQ and Trustwave are known from descriptions only.
+//! Bitdefender, Hornetsecurity, Trellix, Zix, Forcepoint, Intermedia, INKY, Libraesva, `TitanHQ` and Trustwave are known from descriptions only.
 
 use super::{
     super::decode,
