@@ -315,8 +315,6 @@ fn planned(locals: &[&str]) -> Arc<Plan> {
             name: "mx".into(),
             kind: RouteKind::Mx(MxRoute {
                 resolver: None,
-                own_domains: vec![],
-                dkim: std::collections::BTreeMap::new(),
                 port: 25,
                 tls: TlsMode::Opportunistic,
                 ca: None,
@@ -335,6 +333,8 @@ fn planned(locals: &[&str]) -> Arc<Plan> {
         recipients: locals.iter().map(recipient).collect(),
         tag_key: None,
         resolver: None,
+        own_domains: vec![],
+        dkim: std::collections::BTreeMap::new(),
     };
     let case = Case {
         name: None,
