@@ -332,6 +332,8 @@ fn planned(locals: &[&str]) -> Arc<Plan> {
         recipients: locals.iter().map(recipient).collect(),
         tag_key: None,
         resolver: None,
+        own_domains: vec![],
+        dkim: std::collections::BTreeMap::new(),
     };
     let case = Case {
         name: None,
