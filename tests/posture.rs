@@ -3,7 +3,7 @@
 //!
 //! What it cannot show: the public DNS, with its chain of signatures from zone to zone.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on ends")]
 
 mod lab;
 
