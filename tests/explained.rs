@@ -41,6 +41,8 @@ const CASES: &[(&str, &str, &str, &str, &str)] = &[
         "[subject-unchanged, body-unchanged, { path: by-a }]",
     ),
     ("links by b", "gateway-b", "link", "inbox", "[links-lead-home, links-unchanged]"),
+    // A text that rspamd marks instead of refusing it.
+    ("marked by a", "gateway-a", "{ template: marked.eml }", "inbox", "[]"),
 ];
 
 const TRUTH: &[Line] = &[
@@ -90,15 +92,27 @@ const TRUTH: &[Line] = &[
         case: "plain by b",
         to: "bannered",
         verdict: "inbox",
-        says: &["CAUTION: This message came from outside the organisation."],
+        says: &[
+            "CAUTION: This message came from outside the organisation.",
+            "DKIM signature of sender.example",
+            "no longer",
+            "line 1",
+        ],
         advises: &["banner"],
     },
     Line {
         case: "plain by b",
         to: "readdressed",
         verdict: "inbox",
-        says: &["external@contoso.example"],
+        says: &["external@contoso.example", "DKIM signature of sender.example", "From"],
         advises: &["gateway-b"],
+    },
+    Line {
+        case: "marked by a",
+        to: "ok",
+        verdict: "junk",
+        says: &["rspamd", "LAB_MARKED (7"],
+        advises: &["rspamd", "LAB_MARKED"],
     },
     Line {
         case: "links by b",
@@ -109,6 +123,10 @@ const TRUTH: &[Line] = &[
     },
 ];
 
+/// A notice of the administrator's own, with the words for which the lab's rspamd has a rule.
+const MARKED: &str =
+    "Subject: A notice for {role} [tag {tag}]\n\nGood day,\n\nthis notice holds words that this filter marks.\n\nReference: {tag}\n";
+
 #[test]
 fn each_cause_is_named_on_real_servers() {
     let mut lab = Lab::start();
@@ -117,6 +135,9 @@ fn each_cause_is_named_on_real_servers() {
     fs::write(folder.path().join("mailflow.yaml"), site(&lab)).unwrap();
     fs::write(folder.path().join("scenario.yaml"), scenario()).unwrap();
     fs::copy(lab.ca_file(), folder.path().join("ca.pem")).unwrap();
+    fs::write(folder.path().join("marked.eml"), MARKED).unwrap();
+    let key = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+    fs::write(folder.path().join("dkim.pem"), key.serialize_pem()).unwrap();
     fs::write(folder.path().join("sender.secret"), PASSWORD).unwrap();
     fs::write(folder.path().join("watcher.secret"), WATCHER_PASSWORD).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_mailflow"))
@@ -190,7 +211,8 @@ fn site(lab: &Lab) -> String {
         .collect();
     format!(
         r#"senders:
-  outside: {{ address: {SENDER}, name: Mail-flow probe, contact: it@contoso.example, mailbox: returns }}
+  outside: {{ address: {SENDER}, name: Mail-flow probe, contact: it@contoso.example, mailbox: returns,
+    dkim: {{ domain: sender.example, selector: s1, key: {{ file: dkim.pem }} }} }}
 routes:
   gateway-a: {{ smtp: {{ url: "smtp://127.0.0.2:{mx}", ca: {{ file: ca.pem }} }}, connections: 4, default: true }}
   gateway-b: {{ smtp: {{ url: "smtp://127.0.0.3:{mx}", ca: {{ file: ca.pem }} }}, connections: 4 }}

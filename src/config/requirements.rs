@@ -40,7 +40,7 @@ impl Read for Requirement {
                     "path" => text(mistakes).map(Self::Path),
                     "header" => header(value, mistakes),
                     other => {
-                        let help = suggestion(other, KEYS.into_iter());
+                        let help = suggestion(other, KEYS);
                         let title = format!("{} is not a requirement", quoted(other));
                         mistakes.note(key.span.clone(), title).help_if(help);
                         None
@@ -62,7 +62,7 @@ fn word(node: &Node, text: &str, mistakes: &mut Mistakes) -> Option<Requirement>
         return None;
     }
     let words: Vec<&'static str> = Requirement::WORDS.iter().map(Requirement::word).chain(KEYS).collect();
-    let help = suggestion(text, words.into_iter());
+    let help = suggestion(text, words);
     mistakes
         .note(node.caret(), format!("{} is not a requirement", quoted(text)))
         .help_if(help);
@@ -103,7 +103,7 @@ impl JsonSchema for Requirement {
                 one("via", pattern("Some hop's host fits this pattern.")),
                 one("not-via", pattern("No hop's host fits this pattern.")),
                 one("path", pattern("The name of the site's path by which it must have come.")),
-                one("header", header.into()),
+                one("header", header),
             ]
         })
     }

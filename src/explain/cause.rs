@@ -164,6 +164,8 @@ pub(super) const BEFORE_CODES: &[Words] = &[
         Cause::SenderBlocked,
     ),
     (&["banned sending ip"], Cause::Blocklist),
+    // Postfix says "Sender address rejected" of whoever a restriction class keeps out.
+    (&["only insiders", "insiders only", "inside the organi"], Cause::Outsiders),
     (
         &["sender address", "sender rejected", "sender verify", "sender domain"],
         Cause::Sender,

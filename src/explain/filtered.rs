@@ -25,8 +25,16 @@ pub fn allowed(filters: &[Filter]) -> Option<(&Filter, &str)> {
 /// Who it is, and on which host.
 pub fn who(filter: &Filter) -> String {
     match &filter.host {
-        Some(host) => format!("{} on {}", filter.name, quote::bounded(host)),
-        None => filter.name.to_string(),
+        Some(host) => format!("{} on {}", named(filter.name), quote::bounded(host)),
+        None => named(filter.name).to_owned(),
+    }
+}
+
+/// As a sentence begins with it.
+fn named(name: FilterName) -> &'static str {
+    match name {
+        FilterName::Other => "Another filter",
+        name => name.word(),
     }
 }
 
@@ -63,6 +71,7 @@ pub fn step(filter: &Filter, sender: &str) -> String {
     let look = place_to_look(name);
     match filter.verdict {
         FilterVerdict::Blocked if name == FilterName::ExchangeOnline => blocked_by_exchange_online(filter, sender),
+        _ if name == FilterName::ExchangeOnline && has_rule(filter, "SFV:SKS") => blocked_by_exchange_online(filter, sender),
         FilterVerdict::Blocked => format!("Find the entry that blocks {sender} ({look}), and take out that one."),
         FilterVerdict::Spoofing => format!(
             "Make SPF or DKIM of the sending domain pass in alignment with its From, for this route too; only if that cannot be, except this one \
@@ -86,8 +95,8 @@ pub fn step(filter: &Filter, sender: &str) -> String {
                 .rules
                 .iter()
                 .map(|rule| rule.split(' ').next().unwrap_or(rule))
-                // What stands there of Exchange Online are categories, no rules that somebody wrote.
-                .filter(|rule| !rule.is_empty() && name != FilterName::ExchangeOnline)
+                // What stands there of Exchange Online are categories, of others the field itself: no rules that somebody wrote.
+                .filter(|rule| !rule.is_empty() && !matches!(name, FilterName::ExchangeOnline | FilterName::Other))
                 .take(2)
                 .collect();
             let found = match rules.as_slice() {
@@ -102,10 +111,14 @@ pub fn step(filter: &Filter, sender: &str) -> String {
     }
 }
 
+fn has_rule(filter: &Filter, word: &str) -> bool {
+    filter.rules.iter().any(|rule| rule == word) || filter.said.contains(word)
+}
+
 /// Each list of Exchange Online has a place of its own, which `SFV` names.
 fn blocked_by_exchange_online(filter: &Filter, sender: &str) -> String {
-    let says = |word: &str| filter.rules.iter().any(|rule| rule == word) || filter.said.contains(word);
-    if says("SFV:BLK") {
+    let says = |word: &str| has_rule(filter, word);
+    if says("SFV:BLK") || filter.said.contains("dest:J") && !says("SFV:SKB") && !says("SFV:SKS") {
         format!("Have the owner of the mailbox take {sender} off its blocked senders (Outlook, Settings, Junk email).")
     } else if says("SFV:SKB") {
         format!(
