@@ -41,6 +41,7 @@ impl World {
             contact: Some("it@contoso.example".to_owned()),
             mailbox: Some(mailbox.clone()),
             subaddress: None,
+            sending_addresses: vec![],
         };
         let kinds = [MessageKind::Plain, MessageKind::Html, MessageKind::Link, MessageKind::Attachment];
         let probes = (1..)
@@ -101,6 +102,7 @@ impl World {
             spacing: Duration::ZERO,
             traces: BTreeMap::new(),
             paths: vec![],
+            templates: BTreeMap::new(),
         });
         let of = plan.clone();
         let originals = move |id: ProbeId| of.probes.iter().find(|probe| probe.id == id).map(|probe| compose(&of, probe));
@@ -114,7 +116,9 @@ impl World {
 
     /// The fixtures write `{{TAG}}`, `{{ORIGINAL…}}` and so on; with real tags in their place the way into the depth is open.
     pub fn filled_in(&self, bytes: &[u8]) -> Vec<u8> {
-        let Ok(text) = std::str::from_utf8(bytes) else { return bytes.to_vec() };
+        let Ok(text) = std::str::from_utf8(bytes) else {
+            return bytes.to_vec();
+        };
         let Some(probe) = self.plan.probes.get(text.len() % self.plan.probes.len()) else {
             return bytes.to_vec();
         };

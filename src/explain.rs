@@ -9,6 +9,7 @@ mod altered;
 mod arrival;
 mod authentication;
 mod cause;
+mod dns;
 mod exchange;
 mod filtered;
 mod notes;
@@ -62,6 +63,10 @@ pub fn explain(probe: &JudgedProbe) -> (String, Option<String>) {
     for note in &notes {
         explanation.push(' ');
         explanation.push_str(&note.sentence);
+    }
+    if let Some(sentence) = dns::quoted(probe).filter(|_| probe.outcome != Outcome::Passed) {
+        explanation.push(' ');
+        explanation.push_str(&sentence);
     }
     match probe.outcome {
         Outcome::Waived => match &probe.waiver {

@@ -48,6 +48,7 @@ fn probe(recipient: &str, verdict: Verdict, outcome: Outcome) -> JudgedProbe {
         authentication: std::collections::BTreeMap::default(),
         filters: Vec::new(),
         signatures: Vec::new(),
+        sender_facts: Vec::new(),
         alterations: Vec::new(),
         survived: Vec::new(),
         requirements: Vec::new(),

@@ -332,8 +332,6 @@ fn planned(locals: &[&str]) -> Arc<Plan> {
         recipients: locals.iter().map(recipient).collect(),
         tag_key: None,
         resolver: None,
-        own_domains: vec![],
-        dkim: std::collections::BTreeMap::new(),
     };
     let case = Case {
         name: None,
@@ -444,6 +442,7 @@ impl Trial {
             senders: HashMap::from([("mx".to_owned(), Arc::new(post) as Arc<dyn mailflow::send::Sender>)]),
             watchers: self.plan.mailboxes.iter().map(eye).collect(),
             unwatched: BTreeMap::new(),
+            facts: Vec::new(),
             recognizer: Arc::new(Recognizer::new(
                 TagKey::new(&[7; KEY_LENGTH]),
                 self.plan.clone(),

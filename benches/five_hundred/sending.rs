@@ -198,6 +198,7 @@ impl Load {
             senders: HashMap::from([(self.site.routes[0].name.clone(), sender)]),
             watchers: Vec::new(),
             unwatched: BTreeMap::new(),
+            facts: Vec::new(),
             recognizer: Arc::new(Recognizer::new(
                 self.key.clone(),
                 self.plan.clone(),

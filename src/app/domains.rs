@@ -5,6 +5,7 @@
 
 use super::check::{Finding, State};
 use crate::{
+    clock::Clock,
     model::{CheckKind, DomainFact, Expectation, FactState, MxRoute, Recipient, RouteKind, Sender, Site, SmtpRoute},
     plan::hops,
     posture::{self, Outgoing, Part, Settings, Subject, Toward},
@@ -13,6 +14,7 @@ use crate::{
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
+    time::Duration,
 };
 
 /// With more domains than this, what is right is only counted.
@@ -77,6 +79,24 @@ impl Domains {
                 .collect(),
             reserved,
         }
+    }
+
+    /// Leaves only what tells whether the senders are believed, and gives it no longer than `limit`.
+    pub fn only_senders(&mut self, limit: Duration) {
+        const TELLING: [CheckKind; 5] = [CheckKind::Mx, CheckKind::Spf, CheckKind::Dkim, CheckKind::Dmarc, CheckKind::Reverse];
+        self.subjects.retain(|subject| matches!(subject.part, Part::Sender { .. }));
+        for subject in &mut self.subjects {
+            subject.checks.retain(|check| TELLING.contains(check));
+        }
+        self.settings.whole = limit;
+    }
+
+    /// The facts.
+    pub async fn examined(&self, clock: Clock) -> Vec<DomainFact> {
+        if self.subjects.is_empty() {
+            return Vec::new();
+        }
+        posture::examine(&self.settings, clock, &self.subjects, &self.selectors).await
     }
 
     /// What is to be shown of the facts.

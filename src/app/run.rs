@@ -1,12 +1,19 @@
 //! `mailflow run`: the main job.
 
-use super::{Code, Desk, Halt, identity_of, output::Target, proofs::sealed, world::World};
+use super::{
+    Code, Desk, Halt,
+    domains::Domains,
+    identity_of,
+    output::Target,
+    proofs::sealed,
+    world::{World, host_name},
+};
 use crate::{
     compose::compose,
     evidence::Recognizer,
     journal::RunLog,
     judge::summarize,
-    model::{Event, Judged, Plan, ProbeId, RunId, Scenario, Site, TagKey},
+    model::{DomainFact, Event, Judged, Plan, ProbeId, RunId, Scenario, Site, TagKey},
     plan::{Start, plan, warnings},
     report::escape,
     run::{Setup, run},
@@ -17,8 +24,12 @@ use std::{
     io::{self, Write},
     path::Path,
     sync::Arc,
+    time::Duration,
 };
 use tokio::sync::watch;
+
+/// How long the DNS may take to tell of the senders' domains before a run begins without.
+const DNS_PATIENCE: Duration = Duration::from_secs(3);
 
 impl Desk {
     pub(super) async fn run(&mut self, path: &Path) -> Result<Code, Halt> {
@@ -33,7 +44,10 @@ impl Desk {
     pub(super) async fn measure(&mut self, site: &Site, scenario: &Scenario, key: &TagKey) -> Result<(Judged, bool), Halt> {
         let plan = Arc::new(self.make_plan(site, scenario, key)?);
         self.prove_own_domains(site, &plan, key).await?;
-        let world = World::open(site, &plan, self.clock).await?;
+        let mut domains = Domains::of(site, host_name());
+        domains.only_senders(DNS_PATIENCE);
+        let (world, facts) = tokio::join!(World::open(site, &plan, self.clock), domains.examined(self.clock));
+        let world = world?;
         let log = self.journal()?.begin(&plan, &identity_of(site))?;
         let view = self.output.live();
         let stop = interruption();
@@ -45,6 +59,7 @@ impl Desk {
                 Work {
                     log,
                     taken_up: None,
+                    facts,
                     view,
                     stop: stop.clone(),
                 },
@@ -83,6 +98,7 @@ impl Desk {
         let Work {
             log,
             taken_up,
+            facts,
             mut view,
             stop,
         } = work;
@@ -94,6 +110,7 @@ impl Desk {
             senders: world.senders,
             watchers: world.watchers,
             unwatched: world.unwatched,
+            facts,
             composer: Arc::new(move |plan, probe| sealed(&world.signers, plan, probe, compose(plan, probe))),
             log: Arc::new(log),
             stop,
@@ -163,6 +180,8 @@ pub(super) fn is_interrupted(judged: &Judged, stop: &watch::Receiver<bool>) -> b
 /// What following a run needs beside its plan and its world.
 pub(super) struct Work {
     pub log: RunLog,
+    /// What the DNS shows of the senders' domains.
+    pub facts: Vec<DomainFact>,
     pub taken_up: Option<Vec<Event>>,
     pub view: crate::report::live::Live,
     pub stop: watch::Receiver<bool>,

@@ -54,6 +54,7 @@ impl Desk {
             let world = World::to_watch(site, &plan, self.clock).await;
             let work = Work {
                 log,
+                facts: Vec::new(),
                 taken_up: Some(events),
                 view: self.output.live(),
                 stop: stop.clone(),

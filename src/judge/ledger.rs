@@ -1,7 +1,7 @@
 //! The ledger of a run: its events, folded into what is known of each probe and of each mailbox.
 
 use super::record::{Gone, HandingOver, Record, Try};
-use crate::model::{CopyId, Dsn, Event, MailboxName, Plan, Probe, ProbeId, Time, What, time};
+use crate::model::{CopyId, DomainFact, Dsn, Event, MailboxName, Plan, Probe, ProbeId, Time, What, time};
 use chrono::SubsecRound;
 use std::{
     collections::{BTreeMap, HashMap},
@@ -17,6 +17,8 @@ pub struct Ledger {
     /// When the process that works on the run now took it up from another.
     taken_up: Option<Time>,
     stopped: Option<(Time, bool)>,
+    /// What the DNS showed of the senders' domains.
+    pub(super) facts: Vec<DomainFact>,
 }
 
 /// What is known of the view into one mailbox.
@@ -42,6 +44,7 @@ impl Ledger {
             sights,
             taken_up: None,
             stopped: None,
+            facts: Vec::new(),
         }
     }
 
@@ -94,6 +97,10 @@ impl Ledger {
             }
             What::Blind { mailbox, reason } => {
                 self.sights.entry(mailbox.clone()).or_default().blind = Some(reason.clone());
+                None
+            }
+            What::Examined { facts } => {
+                self.facts.clone_from(facts);
                 None
             }
             What::TakenUp => {

@@ -2,8 +2,8 @@
 
 use super::{Ledger, Stand, record::Held, roles, verdict::Measured, way};
 use crate::model::{
-    Alteration, Dsn, DsnAction, Evidence, Judged, JudgedProbe, MailboxName, Member, Outcome, REPORT_SCHEMA, Recipient, SightingRecord,
-    Summary, Time, Verdict, Waiver, time,
+    Alteration, DomainFact, Dsn, DsnAction, Evidence, FactState, Judged, JudgedProbe, MailboxName, Member, Outcome, Probe, REPORT_SCHEMA,
+    Recipient, SightingRecord, Summary, Time, Verdict, Waiver, time,
 };
 
 /// The run as it stands at `now`.
@@ -116,12 +116,25 @@ impl Ledger {
             alterations,
             survived: evidence.survived,
             requirements,
+            sender_facts: self.facts_of(probe),
             reason: measured.reason,
             explanation: String::new(),
             remedy: None,
         };
         judged.outcome = self.outcome(&judged, &probe.expected, recipient);
         judged
+    }
+
+    /// What the DNS shows amiss of the domains in whose name a probe goes out.
+    fn facts_of(&self, probe: &Probe) -> Vec<DomainFact> {
+        let sender = self.plan().sender(probe);
+        let is_its = |domain: &str| {
+            [&sender.address, &sender.envelope]
+                .iter()
+                .any(|address| address.rsplit('@').next().is_some_and(|own| own.eq_ignore_ascii_case(domain)))
+        };
+        let amiss = |fact: &&DomainFact| matches!(fact.state, FactState::Doubtful | FactState::Wrong) && is_its(&fact.domain);
+        self.facts.iter().filter(amiss).cloned().collect()
     }
 
     /// The one path that the hops fit.

@@ -1,6 +1,6 @@
 //! Events: what senders and watchers say happened. The journal holds nothing else, and every verdict is read from them.
 
-use super::{Evidence, FolderMark, MailboxName, Placement, ProbeId, Reply, Time, TraceRow, time};
+use super::{DomainFact, Evidence, FolderMark, MailboxName, Placement, ProbeId, Reply, Time, TraceRow, time};
 use serde::{Deserialize, Serialize};
 
 /// One thing that happened.
@@ -99,6 +99,11 @@ pub enum What {
         mailbox: MailboxName,
         /// Why, in one sentence.
         reason: String,
+    },
+    /// What the DNS showed of the senders' domains when the run began.
+    Examined {
+        /// The facts.
+        facts: Vec<DomainFact>,
     },
     /// Another process took the run up: what was not begun by now will never be sent.
     TakenUp,

@@ -1,8 +1,8 @@
 //! A judged run: what every report shows. Serialised, this is the JSON report, word for word.
 
 use super::{
-    Alteration, Attempt, Authentication, Dsn, Filter, Flag, HopRecord, MailboxName, Outcome, Place, Placement, ProbeId, RunId, RunInfo,
-    Signature, Survived, Tag, Time, TraceRow, Verdict, time,
+    Alteration, Attempt, Authentication, DomainFact, Dsn, Filter, Flag, HopRecord, MailboxName, Outcome, Place, Placement, ProbeId, RunId,
+    RunInfo, Signature, Survived, Tag, Time, TraceRow, Verdict, time,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -141,6 +141,9 @@ pub struct JudgedProbe {
     pub survived: Vec<Survived>,
     /// Each requirement, and whether it holds.
     pub requirements: Vec<RequirementResult>,
+    /// What the DNS showed amiss of the sender's domains when the run began.
+    #[serde(default)]
+    pub sender_facts: Vec<DomainFact>,
     /// Why it could not be measured, where it could not.
     pub reason: Option<String>,
     /// One plain sentence: what happened.

@@ -12,7 +12,7 @@ use crate::{
     evidence::Recognizer,
     journal::{JournalError, Log},
     judge::{Ledger, Stand, Wait},
-    model::{CopyId, Event, FolderMark, MailboxName, Phase, Plan, Probe, ProbeId, Progress, Time, What},
+    model::{CopyId, DomainFact, Event, FolderMark, MailboxName, Phase, Plan, Probe, ProbeId, Progress, Time, What},
     send::Sender,
     watch::{Watcher, Watching},
 };
@@ -56,6 +56,8 @@ pub struct Setup {
     pub watchers: Vec<Box<dyn Watcher>>,
     /// Mailboxes that no watcher covers, with the reason.
     pub unwatched: BTreeMap<MailboxName, String>,
+    /// What the DNS shows of the senders' domains.
+    pub facts: Vec<DomainFact>,
     /// Tells our messages from all others.
     pub recognizer: Arc<Recognizer>,
     /// Composes a message.
@@ -85,6 +87,13 @@ pub async fn run(mut setup: Setup) -> Result<Ledger, JournalError> {
         course.take_in(&Event {
             at: setup.clock.now(),
             what: What::TakenUp,
+        });
+    }
+    let facts = std::mem::take(&mut setup.facts);
+    if !facts.is_empty() {
+        course.take_in(&Event {
+            at: setup.clock.now(),
+            what: What::Examined { facts },
         });
     }
     let _watching = start_watchers(&mut setup, &course, &sending, &events, &ended);
