@@ -64,9 +64,10 @@ pub fn explain(probe: &JudgedProbe) -> (String, Option<String>) {
         explanation.push(' ');
         explanation.push_str(&note.sentence);
     }
-    if let Some(sentence) = dns::quoted(probe).filter(|_| probe.outcome != Outcome::Passed) {
+    let seen = dns::quoted(probe).filter(|_| probe.outcome != Outcome::Passed);
+    if let Some((sentence, _)) = &seen {
         explanation.push(' ');
-        explanation.push_str(&sentence);
+        explanation.push_str(sentence);
     }
     match probe.outcome {
         Outcome::Waived => match &probe.waiver {
@@ -80,7 +81,8 @@ pub fn explain(probe: &JudgedProbe) -> (String, Option<String>) {
     let step = if is_expected(probe) {
         steps.next()
     } else {
-        main.step.or_else(|| steps.next())
+        // What the DNS shows to be missing is nearer than what the refusal lets guess.
+        seen.and_then(|(_, step)| step).or(main.step).or_else(|| steps.next())
     };
     (explanation, step)
 }

@@ -547,6 +547,35 @@ fn shapes_that_would_exhaust_a_parser_are_read_in_bounds() {
     }
 }
 
+/// A header of 50 MB, 100,000 hops, and multiparts a thousand deep, each of a copy of ours: what is kept of them is little.
+#[test]
+fn enormous_headers_chains_and_trees_are_read_in_bounds() {
+    let recognizer = recognizer();
+    let tag = probe_named("plain").tag;
+    let own = format!("X-Mailflow-Probe: {tag}\r\n");
+    let hop = "Received: from a.example (a.example [192.0.2.1]) by b.example with ESMTPS id 1; Mon, 23 Nov 2026 10:00:01 +0000\r\n";
+    let field = format!("X-Long: {}\r\n", "word ".repeat(10_000));
+    let header = format!("{own}{}\r\nx\r\n", field.repeat(1_000));
+    assert!(header.len() > 50_000_000);
+    let chain = format!("{own}{}\r\nx\r\n", hop.repeat(100_000));
+    let tree: String = (0..1_000).fold(own, |mut text, number| {
+        let _ = write!(text, "Content-Type: multipart/mixed; boundary=b{number}\r\n\r\n--b{number}\r\n");
+        text
+    });
+    for message in [header, chain, tree] {
+        let findings = recognizer.read(message.as_bytes(), &MailboxName::from("billing"), at());
+        let [Finding::Copy { evidence, .. }] = &findings[..] else {
+            panic!("one copy, not {}", findings.len())
+        };
+        assert!(
+            evidence.header.len() <= 64 * 1024 && evidence.hops.len() <= 50,
+            "{}",
+            evidence.hops.len()
+        );
+        assert!(serde_json::to_string(evidence).expect("what a copy tells").len() < 200_000);
+    }
+}
+
 #[test]
 fn a_message_of_25_megabytes_is_read() {
     let recognizer = recognizer();

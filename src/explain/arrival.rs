@@ -38,6 +38,11 @@ fn named(folder: &str) -> String {
     }
 }
 
+/// Whether the receiving side took the author for proven.
+fn is_proven(probe: &JudgedProbe) -> bool {
+    probe.authentication.get("dmarc").is_some_and(|result| result == "pass")
+}
+
 fn mailbox(probe: &JudgedProbe) -> &str {
     probe.mailbox.as_ref().map_or(&probe.recipient, |mailbox| mailbox.as_str())
 }
@@ -186,8 +191,8 @@ pub fn junk(probe: &JudgedProbe) -> Finding {
         sentence.push_str(&format!(" {} {}.", filtered::who(filter), filtered::told(filter)));
         return match unproven {
             Some((why, step)) if filter.verdict == FilterVerdict::Spoofing => Finding::new(format!("{sentence} {why}"), step),
-            Some((why, _)) => Finding::new(format!("{sentence} {why}"), filtered::step(filter, &probe.sender)),
-            None => Finding::new(sentence, filtered::step(filter, &probe.sender)),
+            Some((why, _)) => Finding::new(format!("{sentence} {why}"), filtered::step(filter, &probe.sender, is_proven(probe))),
+            None => Finding::new(sentence, filtered::step(filter, &probe.sender, is_proven(probe))),
         };
     }
     if let Some((why, step)) = unproven {
@@ -202,7 +207,7 @@ pub fn junk(probe: &JudgedProbe) -> Finding {
     }
     if let Some(filter) = probe.filters.last().filter(|filter| filter.verdict == FilterVerdict::Clean) {
         sentence.push_str(&format!(
-            " {} had nothing against it: it {}.",
+            " {} {}, so that something else filed it there.",
             filtered::who(filter),
             filtered::told(filter)
         ));
@@ -224,7 +229,10 @@ pub fn quarantine(probe: &JudgedProbe) -> Finding {
     };
     if let Some(filter) = filtered::decisive(&probe.filters) {
         let sentence = format!("{sentence} {} {}.", filtered::who(filter), filtered::told(filter));
-        let step = format!("Release it there if it is wanted. {}", filtered::step(filter, &probe.sender));
+        let step = format!(
+            "Release it there if it is wanted. {}",
+            filtered::step(filter, &probe.sender, is_proven(probe))
+        );
         return Finding::new(sentence, step);
     }
     let step = "Read in the quarantine which rule holds it; release it if it is wanted, and fix what that rule found.";

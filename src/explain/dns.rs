@@ -8,8 +8,8 @@ use crate::model::{CheckKind, DomainFact, JudgedProbe};
 /// What proves a sender.
 const PROOFS: &[CheckKind] = &[CheckKind::Spf, CheckKind::Dkim, CheckKind::Dmarc];
 
-/// The sentence, if there is something to quote.
-pub fn quoted(probe: &JudgedProbe) -> Option<String> {
+/// The sentence, if there is something to quote, and the step that the first fact asks for.
+pub fn quoted(probe: &JudgedProbe) -> Option<(String, Option<String>)> {
     let asked: &[CheckKind] = match cause(probe) {
         Some(super::Cause::Authentication) => PROOFS,
         Some(super::Cause::SendingHost) => &[CheckKind::Reverse],
@@ -24,7 +24,8 @@ pub fn quoted(probe: &JudgedProbe) -> Option<String> {
         .take(2)
         .collect();
     let said: Vec<String> = facts.iter().map(|fact| quote::bounded(fact.said.trim_end_matches('.'))).collect();
-    (!said.is_empty()).then(|| format!("The DNS, as seen from here: {}.", said.join("; ")))
+    let step = facts.iter().find_map(|fact| fact.step.clone());
+    (!said.is_empty()).then(|| (format!("The DNS, as seen from here: {}.", said.join("; ")), step))
 }
 
 /// Why it was refused or returned.

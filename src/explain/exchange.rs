@@ -282,7 +282,7 @@ pub fn step(cause: Cause, names: Names<'_>) -> Option<String> {
             "Check in Exchange admin center > Mail flow > Accepted domains that {domain} is there, and that {sending} hands this mail to the right host."
         ),
         Cause::Outsiders => format!(
-            "If outsiders must reach {recipient}, open this one address in Exchange admin center > Recipients and let it take mail from outside, or from this sender (group: delivery management; mailbox: mail flow settings > message delivery restriction); if not, expect `returned`."
+            "If outsiders must reach {recipient}, open this one address: in Exchange admin center > Recipients switch off for it that all senders must be authenticated (group: delivery management; mailbox: mail flow settings > message delivery restriction), or, where it takes chosen senders only, add this one as a mail contact; if not, expect `returned`."
         ),
         Cause::Connector => format!(
             "Compare the inbound connector (Exchange admin center > Mail flow > Connectors) with the certificate name or IP address of {sending}, and correct the one that is out of date."

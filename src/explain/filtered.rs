@@ -22,6 +22,21 @@ pub fn allowed(filters: &[Filter]) -> Option<(&Filter, &str)> {
         .find_map(|filter| Some((filter, filter.allow_listed.as_deref()?)))
 }
 
+/// Where an administrator finds the list of Exchange Online that these words name.
+pub fn place_of_list(list: &str) -> Option<&'static str> {
+    [
+        ("SKA", "Microsoft Defender portal, Anti-spam policies, Allowed senders and domains"),
+        ("SFE", "Outlook, Settings, Junk email, Safe senders"),
+        (
+            "CAL",
+            "Microsoft Defender portal, Anti-spam policies, Connection filter policy, IP Allow List",
+        ),
+        ("SKN", "a mail flow rule, or the Tenant Allow/Block List"),
+    ]
+    .into_iter()
+    .find_map(|(word, place)| list.contains(word).then_some(place))
+}
+
 /// Who it is, and on which host.
 pub fn who(filter: &Filter) -> String {
     match &filter.host {
@@ -42,7 +57,9 @@ fn named(name: FilterName) -> &'static str {
 pub fn told(filter: &Filter) -> String {
     let said = quote::bounded(&filter.said);
     let mut details: Vec<String> = Vec::new();
-    if let Some(score) = filter.score {
+    // Some clauses name the score in the product's own terms.
+    let named = said.contains("score") || said.contains("SCL");
+    if let Some(score) = filter.score.filter(|_| !named) {
         details.push(match filter.threshold {
             Some(threshold) => format!("{score} points where {threshold} are too many"),
             None => format!("score {score}"),
@@ -65,14 +82,22 @@ pub fn told(filter: &Filter) -> String {
     }
 }
 
-/// What to do about a filter that stopped what it should let through.
-pub fn step(filter: &Filter, sender: &str) -> String {
+/// What to do about a filter that stopped what it should let through. `proven`: the receiving side took the sender for proven (DMARC).
+pub fn step(filter: &Filter, sender: &str, proven: bool) -> String {
     let name = filter.name;
     let look = place_to_look(name);
     match filter.verdict {
         FilterVerdict::Blocked if name == FilterName::ExchangeOnline => blocked_by_exchange_online(filter, sender),
         _ if name == FilterName::ExchangeOnline && has_rule(filter, "SFV:SKS") => blocked_by_exchange_online(filter, sender),
         FilterVerdict::Blocked => format!("Find the entry that blocks {sender} ({look}), and take out that one."),
+        FilterVerdict::Spoofing if proven => format!(
+            "Look up why, although DMARC passes ({look}); if it is wrong, except this one pair of domain and sending host{}.",
+            if name == FilterName::ExchangeOnline {
+                " (Tenant Allow/Block List, Spoofed senders)"
+            } else {
+                ""
+            }
+        ),
         FilterVerdict::Spoofing => format!(
             "Make SPF or DKIM of the sending domain pass in alignment with its From, for this route too; only if that cannot be, except this one \
              pair of domain and sending host{}.",
@@ -137,7 +162,7 @@ fn blocked_by_exchange_online(filter: &Filter, sender: &str) -> String {
 fn place_to_look(name: FilterName) -> &'static str {
     match name {
         FilterName::ExchangeOnline => "Microsoft Defender portal, Explorer: its Email entity page names the policy and the detection",
-        FilterName::SpamAssassin => "`spamassassin -t` on the saved message lists each rule with its points",
+        FilterName::SpamAssassin => "its log; `spamassassin -t` on the saved message shows each rule with its points",
         FilterName::Rspamd => "rspamd's web interface, History; or its log by the Message-ID",
         FilterName::Proofpoint => "Proofpoint's Smart Search",
         FilterName::Mimecast => "Mimecast Administration Console, Message Center, Message Tracking",
@@ -161,7 +186,10 @@ fn exception(name: FilterName, sender: &str) -> String {
             format!("report it to Microsoft as a false positive (Submissions), which can allow {sender} alone for a limited time")
         }
         FilterName::SpamAssassin => format!("`welcomelist_auth {sender}` excepts this sender, and only where SPF or DKIM proves it"),
-        FilterName::Rspamd => format!("except {sender} in the module `whitelist`, with `valid_dkim = true` or `valid_spf = true`"),
+        FilterName::Rspamd => format!(
+            "lower the score for the domain of {sender} in the module `whitelist`, with `valid_dmarc = true`, or for {sender} alone by a multimap \
+             that demands its DKIM signature"
+        ),
         FilterName::Google => format!("put {sender} on an approved senders list that requires authentication"),
         FilterName::Mimecast => format!("write a Permitted Senders policy for {sender} alone, bound to its address or to a passing SPF"),
         _ => format!("report it as a false positive, or except {sender} alone, and only where it passes SPF or DKIM"),

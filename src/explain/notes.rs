@@ -1,7 +1,7 @@
 //! What else is noteworthy beside the verdict: unmet requirements and flags, one short sentence each.
 
 use super::{Finding, altered, arrival, filtered, interval, listed, quote, span, way};
-use crate::model::{Attempt, Basis, DsnAction, Flag, JudgedProbe, MailboxName, RequirementResult, Verdict};
+use crate::model::{Attempt, Basis, DsnAction, Flag, JudgedProbe, MailboxName, RequirementResult, Verdict, time};
 
 /// Every note, the gravest first.
 pub fn of(probe: &JudgedProbe) -> Vec<Finding> {
@@ -73,7 +73,7 @@ fn unmet(probe: &JudgedProbe, requirement: &RequirementResult) -> Finding {
         return Finding::new(sentence, step);
     }
     if name == "tls-all-hops" {
-        let step = "Let the host that sent in the clear require TLS towards the other (an outbound connector, a TLS policy), and the other offer it.";
+        let step = "Have the second of these hosts offer STARTTLS; then let the first require it towards that one (an outbound connector, a TLS policy).";
         return Finding::new(sentence, step);
     }
     let step = if let Some(step) = altered::step(probe, name) {
@@ -135,7 +135,14 @@ fn late(probe: &JudgedProbe) -> Finding {
         ),
         _ => "It came later than `within` allows".to_owned(),
     };
-    if let Some(deferred) = deferrals(probe).last() {
+    // Only if the waiting before it was taken is what made it late: without it, it would have come in time.
+    let waited = probe
+        .sent_at
+        .zip(probe.accepted_at)
+        .map(|(sent, accepted)| time::milliseconds(sent, accepted));
+    let overdue = probe.latency_ms.map(|latency| latency - probe.within_ms);
+    let decided = waited.zip(overdue).is_none_or(|(waited, overdue)| waited >= overdue);
+    if let Some(deferred) = deferrals(probe).last().filter(|_| decided) {
         return Finding::new(
             format!("{over}, because it was put off first."),
             format!(
@@ -158,15 +165,17 @@ fn late(probe: &JudgedProbe) -> Finding {
 }
 
 fn allow_listed(probe: &JudgedProbe) -> Finding {
-    let step = "Measure again from a sender that is on no allow-list, or take this one off it for the test.";
+    let place = filtered::allowed(&probe.filters).and_then(|(_, list)| filtered::place_of_list(list));
+    let place = place.map(|place| format!(" ({place})")).unwrap_or_default();
+    let step = format!("Measure again from a sender that is on no allow-list, or take this one off it for the test{place}.");
     Finding::new(
         match filtered::allowed(&probe.filters) {
             Some((filter, list)) => format!(
-                "{} let it through by an allow-list ({}), so its place proves little.",
+                "{} let it through by an allow-list ({}), so its place does not show that the filter would pass it.",
                 filtered::who(filter),
                 quote::bounded(list)
             ),
-            None => "An allow-list let it through, so its place proves little.".to_owned(),
+            None => "An allow-list let it through, so its place does not show that the filter would pass it.".to_owned(),
         },
         step,
     )

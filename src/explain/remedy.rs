@@ -75,7 +75,9 @@ fn of_recipient(cause: Cause, names: Names<'_>) -> Option<String> {
         Cause::Outsiders => {
             format!("If outsiders must reach {recipient}, let it take mail from outside, this one address only; if not, expect `returned`.")
         }
-        Cause::Loop => format!("Follow {recipient} through aliases, forwards and connectors: two of them send to each other."),
+        Cause::Loop => format!(
+            "Follow {recipient} through aliases, forwards and connectors: two of them send to each other, or the MX of {domain} leads to a host that does not count {domain} among its own."
+        ),
         Cause::Forwarding => {
             format!("Find the forwarding of {recipient}: let it be read where it is, or allow the forwarding for this one address only.")
         }
@@ -119,7 +121,7 @@ fn of_sender(cause: Cause, log: &str, names: Names<'_>) -> Option<String> {
             format!("Find out why {sending} is on the list that {host} names, fix that, then ask the list to take it off.")
         }
         Cause::Authentication => {
-            "Fix SPF, DKIM or DMARC of the sending domain: its DNS records must name the host that sends, this one where the route leads straight out."
+            "Make SPF or DKIM of the sending domain pass in alignment with its From: name the host that sends in its SPF record (this machine, where the route leads straight out), or sign with its DKIM key."
                 .to_owned()
         }
         Cause::SignIn if by.is_some() => format!("Check the user and the secret with which {sending} signs in at {host}."),

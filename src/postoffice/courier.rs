@@ -381,7 +381,7 @@ impl Delivery {
         let top = format!(
             "Return-Path: <{sender}>\r\nDelivered-To: {to}\r\n\
              Received: from {host} ({host} [127.0.0.1])\r\n\tby {STORE} with LMTP id {queue_id}\r\n\tfor <{to}>; {date}\r\n\
-             {verdict}{received}{authentication}"
+             X-Spam-Checker-Version: SpamAssassin 4.0.1 on {STORE}\r\n{verdict}{received}{authentication}"
         );
         let stored = if *door == Door::GatewayB {
             headers::replaced(raw, "Subject", |subject| format!("[EXTERNAL] {subject}"))

@@ -227,13 +227,20 @@ fn filter_line(filter: &Filter) -> String {
         text.push_str(&format!(" on {host}"));
     }
     text.push_str(&format!(": {}", filter.said));
-    match (filter.score, filter.threshold) {
+    let named = filter.said.contains("score") || filter.said.contains("SCL");
+    match (filter.score.filter(|_| !named), filter.threshold) {
         (Some(score), Some(threshold)) => text.push_str(&format!(", {score} of {threshold}")),
         (Some(score), None) => text.push_str(&format!(", score {score}")),
         (None, _) => {}
     }
-    if !filter.rules.is_empty() {
-        text.push_str(&format!(", by {}", filter.rules.join(", ")));
+    let rules: Vec<&str> = filter
+        .rules
+        .iter()
+        .map(String::as_str)
+        .filter(|rule| !filter.said.contains(rule))
+        .collect();
+    if !rules.is_empty() {
+        text.push_str(&format!(", by {}", rules.join(", ")));
     }
     if let Some(list) = &filter.allow_listed {
         text.push_str(&format!("; allow-listed: {list}"));
