@@ -29,6 +29,7 @@
 //!  ─────────────────────────────────────────────────────────────── ground
 //!      model          the nouns
 //!      clock, tls     one monotonic UTC clock; one way of opening TLS
+//!      dns            one way of asking the DNS
 //!      scrub          takes secrets out of what servers say
 //!      credentials    who signs in at a mail server, with a secret that is asked for each time
 //! ```
@@ -57,6 +58,7 @@ pub mod clock;
 pub mod compose;
 pub mod config;
 pub mod credentials;
+pub mod dns;
 pub mod evidence;
 pub mod explain;
 pub mod journal;

@@ -3,12 +3,11 @@
 //! What it cannot see: what another resolver would say; and whether an answer is authentic, but where [`Asker::signed`] is asked.
 
 use super::Settings;
-use crate::tls;
+use crate::dns;
 use hickory_resolver::{
     TokioResolver,
-    config::{ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig},
     lookup::Lookup,
-    net::{NetError, runtime::TokioRuntimeProvider},
+    net::NetError,
     proto::{
         dnssec::{Proof, TrustAnchors},
         rr::{Name, RData, RecordType, rdata::tlsa::TLSA},
@@ -234,22 +233,8 @@ enum Trust<'a> {
 
 /// A resolver.
 fn resolver(at: Option<SocketAddr>, step: Duration, trust: Trust<'_>) -> Result<TokioResolver, String> {
-    let wrong = |error: NetError| format!("the DNS cannot be asked: {error}");
-    let mut builder = match at {
-        None => TokioResolver::builder_tokio().map_err(wrong)?,
-        Some(address) => {
-            let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
-                connection.port = address.port();
-                connection
-            });
-            let server = NameServerConfig::new(address.ip(), true, connections.into());
-            TokioResolver::builder_with_config(ResolverConfig::from_name_servers(vec![server]), TokioRuntimeProvider::default())
-        }
-    };
+    let mut builder = dns::asking(at)?;
     let options = builder.options_mut();
-    options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
-    // Mail goes by the DNS alone.
-    options.use_hosts_file = ResolveHosts::Never;
     // Two tries end within the step.
     options.timeout = options.timeout.min(step / 2);
     options.attempts = options.attempts.min(2);
@@ -260,8 +245,7 @@ fn resolver(at: Option<SocketAddr>, step: Duration, trust: Trust<'_>) -> Result<
             TrustAnchors::from_file(path).map_err(|error| format!("the trust anchors in {} cannot be read: {error}", path.display()))?;
         builder = builder.with_trust_anchor(Arc::new(anchors));
     }
-    // Given one, it neither reads the system's certificates nor fails where there are none: no question goes by TLS.
-    builder.with_tls_config(tls::trusting_nobody()?).build().map_err(wrong)
+    dns::built(builder)
 }
 
 /// A name that is complete: no search list is tried.

@@ -4,12 +4,11 @@
 //! what the DNS says later in the run, since an answer is kept to its end.
 
 use super::reply::our_refusal;
-use crate::{model::Reply, tls};
+use crate::{dns, model::Reply};
 use futures::future::join_all;
 use hickory_resolver::{
     TokioResolver,
-    config::{ConnectionConfig, LookupIpStrategy, NameServerConfig, ResolveHosts, ResolverConfig, ResolverOpts},
-    net::{NetError, runtime::TokioRuntimeProvider},
+    net::NetError,
     proto::rr::{Name, RData},
 };
 use std::{
@@ -137,32 +136,6 @@ fn literal(domain: &str) -> Option<Result<IpAddr, String>> {
     Some(address.map_err(|_| format!("{domain} is not an address literal")))
 }
 
-/// Asks the DNS server at `at`, or the system's.
-///
-/// # Errors
-/// A sentence, if the system's configuration cannot be read.
-pub(super) fn resolver(at: Option<SocketAddr>) -> Result<TokioResolver, String> {
-    let wrong = |error: NetError| format!("the DNS cannot be asked: {error}");
-    let mut builder = match at {
-        None => TokioResolver::builder_tokio().map_err(wrong)?,
-        Some(address) => {
-            let connections = [ConnectionConfig::udp(), ConnectionConfig::tcp()].map(|mut connection| {
-                connection.port = address.port();
-                connection
-            });
-            let server = NameServerConfig::new(address.ip(), true, connections.into());
-            TokioResolver::builder_with_config(ResolverConfig::from_name_servers(vec![server]), TokioRuntimeProvider::default())
-        }
-    };
-    let options: &mut ResolverOpts = builder.options_mut();
-    options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
-    // Mail goes by the DNS alone.
-    options.use_hosts_file = ResolveHosts::Never;
-    // Given one, it neither reads the system's certificates nor fails where there are none: no question goes by TLS.
-    let tls = tls::trusting_nobody()?;
-    builder.with_tls_config(tls).build().map_err(wrong)
-}
-
 /// Asks the DNS, each domain once in a run.
 pub(super) struct Directory {
     resolver: TokioResolver,
@@ -179,7 +152,7 @@ impl Directory {
     /// A sentence, if the system's configuration cannot be read.
     pub fn new(at: Option<SocketAddr>, limit: Duration) -> Result<Self, String> {
         Ok(Self {
-            resolver: resolver(at)?,
+            resolver: dns::built(dns::asking(at)?)?,
             at,
             limit,
             known: Mutex::default(),

@@ -3,8 +3,7 @@
 //!
 //! What it cannot see: whether the answer is authentic (no DNSSEC is asked for), and who may write into that DNS.
 
-use super::dns::resolver;
-use crate::model::TagKey;
+use crate::{dns, model::TagKey};
 use futures::future::join_all;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use std::{fmt, net::SocketAddr, time::Duration};
@@ -41,7 +40,7 @@ impl fmt::Display for OwnershipRecord {
 
 /// Asks the DNS server at `at`, or the system's, whether each record is there; `limit` bounds the answer to each. In the order of the records.
 pub async fn prove(at: Option<SocketAddr>, records: &[OwnershipRecord], limit: Duration) -> Vec<Result<(), String>> {
-    let resolver = match resolver(at) {
+    let resolver = match dns::asking(at).and_then(dns::built) {
         Ok(resolver) => resolver,
         Err(trouble) => return records.iter().map(|_| Err(trouble.clone())).collect(),
     };
