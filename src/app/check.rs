@@ -9,7 +9,6 @@ use super::{
 use crate::{
     model::{MailboxAccess, MailboxName, Plan, Site},
     plan::hops,
-    posture,
     report::{counted, escape, wrap},
 };
 use std::{collections::BTreeSet, path::Path};
@@ -98,7 +97,7 @@ impl Desk {
         let domains = std::sync::Arc::new(Domains::of(&site, host_name()));
         let (clock, examined) = (self.clock, std::sync::Arc::clone(&domains));
         // Beside the logins, which mostly take longer.
-        let facts = tokio::spawn(async move { posture::examine(&examined.settings, clock, &examined.subjects, &examined.selectors).await });
+        let facts = tokio::spawn(async move { examined.examined(clock).await });
         let world = World::to_check(&site, self.clock).await;
         let mut findings: Vec<Finding> = Vec::new();
         let mut asked = tokio::task::JoinSet::new();
