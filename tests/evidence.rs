@@ -55,6 +55,7 @@ fn plan() -> Plan {
         address: address.to_owned(),
         role: None,
         owner: None,
+        backup: None,
         tags: vec![],
         meant: vec![],
         group: false,

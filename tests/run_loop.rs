@@ -284,6 +284,7 @@ fn planned(locals: &[&str]) -> Arc<Plan> {
         address: address(local),
         role: None,
         owner: None,
+        backup: None,
         tags: vec![],
         meant: vec![address(local).as_str().into()],
         group: false,

@@ -24,6 +24,7 @@ fn plan(role: &str) -> Plan {
         address: "billing@contoso.example".to_owned(),
         role: Some(role.to_owned()),
         owner: None,
+        backup: None,
         tags: vec![],
         meant: vec![],
         group: false,

@@ -44,6 +44,7 @@ pub(super) fn build(context: &mut Context<'_>, site: &SiteShape, mailboxes: &mut
             address: address.value.0.clone(),
             role: shape.role.as_ref().map(|role| role.value.clone()),
             owner: shape.owner.as_ref().map(|owner| self::owner(owner)),
+            backup: shape.backup.as_ref().map(|backup| owner(backup)),
             tags: shape.tags.as_ref().map(|tags| tags.values()).unwrap_or_default(),
             meant,
             group,

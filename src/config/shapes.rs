@@ -304,6 +304,8 @@ mapping! {
         role: String;
         /// Who answers for it.
         owner: OwnerShape;
+        /// Who answers for it where the owner cannot.
+        backup: OwnerShape;
         /// Words by which scenarios may choose it.
         tags: OneOrMany<String>;
         /// Its mailbox: a name, a mailbox in place, or `none`.

@@ -4,6 +4,7 @@
 //! so that many probes share one flush. What it cannot survive: a disk that lies about flushing.
 
 mod lock;
+mod migrations;
 mod state;
 mod store;
 

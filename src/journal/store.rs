@@ -1,6 +1,10 @@
-//! The `SQLite` store: one table of runs with their plans, one of events. Rows are only ever added.
+//! The `SQLite` store: runs with their plans, and their events. Rows are only ever added.
 
-use super::{Log, lock::RunLock};
+use super::{
+    Log,
+    lock::RunLock,
+    migrations::{self, Migration, SCHEMA_VERSION},
+};
 use crate::model::{Event, Plan, RunId, What};
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -15,8 +19,6 @@ use std::{
 };
 use tokio::sync::oneshot;
 
-/// The version of the tables; a newer one is not touched.
-const SCHEMA_VERSION: i64 = 1;
 /// How long another process may hold the database.
 const BUSY: Duration = Duration::from_secs(30);
 /// How many events one commit takes at most.
@@ -86,26 +88,13 @@ impl Journal {
             state: state.to_owned(),
             path: state.join("journal.db"),
         };
-        let connection = journal.connect()?;
-        let found: i64 = connection
-            .query_row("PRAGMA user_version", [], |row| row.get(0))
-            .map_err(|error| journal.trouble(&error))?;
-        if found > SCHEMA_VERSION {
-            return Err(JournalError::Newer { path: journal.path, found });
-        }
-        if found == SCHEMA_VERSION {
-            // Whoever only reads need not wait for whoever writes.
-            return Ok(journal);
-        }
-        connection
-            .execute_batch(&format!(
-                "BEGIN IMMEDIATE;
-                 CREATE TABLE IF NOT EXISTS runs (id TEXT PRIMARY KEY, started_at TEXT NOT NULL, site TEXT NOT NULL, plan TEXT NOT NULL, finished INTEGER NOT NULL DEFAULT 0);
-                 CREATE TABLE IF NOT EXISTS events (run TEXT NOT NULL REFERENCES runs (id), seq INTEGER NOT NULL, event TEXT NOT NULL, PRIMARY KEY (run, seq)) WITHOUT ROWID;
-                 PRAGMA user_version = {SCHEMA_VERSION};
-                 COMMIT;"
-            ))
-            .map_err(|error| journal.trouble(&error))?;
+        migrations::bring_up_to_date(&mut journal.connect()?).map_err(|trouble| match trouble {
+            Migration::Newer { found } => JournalError::Newer {
+                path: journal.path.clone(),
+                found,
+            },
+            Migration::Database(error) => journal.trouble(&error),
+        })?;
         Ok(journal)
     }
 

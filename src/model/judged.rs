@@ -62,6 +62,9 @@ pub struct JudgedProbe {
     pub role: Option<String>,
     /// Who answers for it: name and address, as far as the site says.
     pub owner: Option<String>,
+    /// Who answers for it where the owner cannot.
+    #[serde(default)]
+    pub backup: Option<String>,
     /// The address that receives in its stead.
     pub covered_by: Option<String>,
     /// Who sent it: the address in `From`.
@@ -144,12 +147,31 @@ pub struct JudgedProbe {
     /// What the DNS showed amiss of the sender's domains when the run began.
     #[serde(default)]
     pub sender_facts: Vec<DomainFact>,
+    /// What second looks found after the run had decided, the first look first.
+    #[serde(default)]
+    pub later: Vec<Later>,
     /// Why it could not be measured, where it could not.
     pub reason: Option<String>,
     /// One plain sentence: what happened.
     pub explanation: String,
     /// One next step.
     pub remedy: Option<String>,
+}
+
+/// What a second look found of a probe that its run had decided.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Later {
+    /// When that look ended.
+    #[serde(with = "time::millis")]
+    pub at: Time,
+    /// What would have been the verdict then; unknown where it could not be looked.
+    pub verdict: Verdict,
+    /// The mailbox that held the best copy then.
+    pub mailbox: Option<MailboxName>,
+    /// The folder that held it.
+    pub folder: Option<String>,
+    /// Why it is not known, where it is not.
+    pub reason: Option<String>,
 }
 
 /// What a verdict rests on.

@@ -14,6 +14,9 @@ pub struct Recipient {
     pub role: Option<String>,
     /// Who answers for it.
     pub owner: Option<Owner>,
+    /// Who answers for it where the owner cannot.
+    #[serde(default)]
+    pub backup: Option<Owner>,
     /// Words by which scenarios may choose it.
     pub tags: Vec<String>,
     /// The mailboxes meant: its own, or those that a list reaches. Empty: there is nowhere to look.

@@ -60,6 +60,9 @@ pub fn lines(probe: &JudgedProbe) -> Vec<(&'static str, String)> {
     if let Some(owner) = &probe.owner {
         lines.push(("owner", owner.clone()));
     }
+    if let Some(backup) = &probe.backup {
+        lines.push(("backup", backup.clone()));
+    }
     if let Some(covered_by) = &probe.covered_by {
         lines.push(("covered by", covered_by.clone()));
     }

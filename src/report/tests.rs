@@ -232,7 +232,7 @@ fn the_json_report_has_the_words_of_the_contract() {
         ("runs/0", "description"),
         (
             "probes/0",
-            "tag owner covered_by expected_at within_ms waiver survived reason trace signatures sender sender_facts",
+            "tag owner backup covered_by expected_at within_ms waiver survived reason trace signatures sender sender_facts later",
         ),
         ("probes/0/attempts/0", "ended_at stage in_doubt tls_cipher tls_certificate"),
         ("roles/0", "covered"),

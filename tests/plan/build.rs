@@ -18,6 +18,7 @@ pub fn recipient(address: &str) -> Recipient {
         address: address.to_owned(),
         role: None,
         owner: None,
+        backup: None,
         tags: Vec::new(),
         meant: Vec::new(),
         group: false,

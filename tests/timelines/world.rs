@@ -108,6 +108,7 @@ pub fn plan(given: &Given) -> Plan {
             address: if group { "all@contoso.example" } else { "admin@contoso.example" }.to_owned(),
             role: None,
             owner: None,
+            backup: None,
             tags: Vec::new(),
             meant,
             group,

@@ -58,6 +58,7 @@ fn recipient(address: &str) -> Recipient {
         address: address.to_owned(),
         role: None,
         owner: None,
+        backup: None,
         tags: vec![],
         meant: vec![],
         group: false,
