@@ -26,6 +26,7 @@
 //!      evidence       bytes become findings: whose tag, a copy or a notification or an answer, what was altered
 //!      judge          plan x events x now: verdicts
 //!      explain        a judged probe: one sentence, one next step
+//!      compare        two judged runs, or two routes of one: what is different
 //!  ─────────────────────────────────────────────────────────────── ground
 //!      model          the nouns
 //!      clock, tls     one monotonic UTC clock; one way of opening TLS
@@ -55,6 +56,7 @@
 pub mod app;
 pub mod cli;
 pub mod clock;
+pub mod compare;
 pub mod compose;
 pub mod config;
 pub mod credentials;

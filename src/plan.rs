@@ -162,6 +162,7 @@ pub fn plan(site: &Site, scenario: &Scenario, start: &Start, random: &mut dyn Fn
             version: start.version.to_owned(),
             change: start.change.clone(),
             description: scenario.description.clone(),
+            compare: scenario.compare.clone(),
         },
         paths: site.paths.clone(),
         traces: traces(site, &mailboxes),

@@ -103,6 +103,7 @@ fn plan() -> Plan {
             version: "0.1.0".to_owned(),
             change: None,
             description: None,
+            compare: None,
         },
         recipients: RECIPIENTS.into_iter().map(recipient).collect(),
         senders: vec![Sender {

@@ -68,6 +68,7 @@ impl Desk {
             probes: Vec::new(),
             roles: Vec::new(),
             blind: BTreeMap::new(),
+            parity: Vec::new(),
         };
         for judged in futures::future::join_all(runs).await {
             let judged = judged?;

@@ -78,6 +78,7 @@ fn plan(role: &str) -> Plan {
             version: "0.1.0".to_owned(),
             change: Some("CHG-4711".to_owned()),
             description: None,
+            compare: None,
         },
         recipients: vec![recipient],
         senders: vec![sender],

@@ -1,6 +1,6 @@
 //! Site and scenario files: from text to the model's values, with every mistake shown where it stands.
 //!
-//! A text goes through four steps: `source` knows its lines, `tree` parses the YAML with positions, the shapes (`shapes`, `choices`, `proofs`, `scenario`)
+//! A text goes through four steps: `source` knows its lines, `tree` parses the YAML with positions, the shapes (`shapes`, `choices`, `proofs`, `side_by_side`, `scenario`)
 //! read the tree and note what is unknown, missing or of the wrong kind, and the builders (`site`, `tenants`, `routes`, `mailboxes`, `graph`,
 //! `recipients`, `scenario`, `messages`, `fit`) resolve names and fill in defaults. Mistakes do not stop a step, so that a file's mistakes come all at once. Whatever a message shows
 //! is masked (`mask`).
@@ -27,6 +27,7 @@ mod scenario;
 mod schema;
 pub mod secrets;
 mod shapes;
+mod side_by_side;
 mod site;
 mod source;
 mod tenants;

@@ -6,6 +6,7 @@ use super::{
     mistakes::quoted,
     read::{At, OneOrMany, mapping},
     shapes::SiteShape,
+    side_by_side::{self, SideBySide},
     site,
     source::Span,
     values::{Count, Period, Prose},
@@ -37,6 +38,8 @@ mapping! {
         settle: Period;
         /// What every arrived copy must fulfil.
         require: Vec<At<Requirement>>;
+        /// Two of the routes to set side by side: does the new one do with every message what the old one does?
+        compare: SideBySide;
         /// What the plan may not exceed.
         limits: LimitsShape;
         /// Whether `eicar`, the standard test file for virus scanners, may be sent: tell those who watch the scanners before.
@@ -141,6 +144,10 @@ pub(super) fn build(context: &mut Context<'_>, shape: &ScenarioShape, root: &Spa
         expect_place: context.place(shape.expect.as_ref().map_or(root, |expect| &expect.span)),
         limits: shape.limits.as_ref().map(|limits| self::limits(limits)).unwrap_or_default(),
         templates: written.templates,
+        compare: shape
+            .compare
+            .as_ref()
+            .and_then(|compare| side_by_side::pair(context, compare, shape.routes.as_ref())),
         site: shape.site.as_ref().map(|shape| site::build(context, shape)),
     }
 }

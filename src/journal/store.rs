@@ -391,6 +391,7 @@ mod tests {
             version: "0".to_owned(),
             change: None,
             description: None,
+            compare: None,
         };
         Plan {
             run,

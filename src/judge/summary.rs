@@ -17,6 +17,7 @@ pub fn summarize(ledger: &Ledger, now: Time) -> Judged {
         summary: Summary::of(&probes),
         roles: roles(&probes),
         blind: ledger.blind(),
+        parity: Vec::new(),
         probes,
     }
 }

@@ -1,8 +1,8 @@
 //! A judged run: what every report shows. Serialised, this is the JSON report, word for word.
 
 use super::{
-    Alteration, Attempt, Authentication, DomainFact, Dsn, Filter, Flag, HopRecord, MailboxName, Outcome, Place, Placement, ProbeId, RunId,
-    RunInfo, Signature, Survived, Tag, Time, TraceRow, Verdict, time,
+    Alteration, Attempt, Authentication, DomainFact, Dsn, Filter, Flag, HopRecord, MailboxName, Outcome, Parity, Place, Placement, ProbeId,
+    RunId, RunInfo, Signature, Survived, Tag, Time, TraceRow, Verdict, time,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -23,6 +23,9 @@ pub struct Judged {
     /// Mailboxes that could not be read, and why.
     #[serde(default)]
     pub blind: BTreeMap<String, String>,
+    /// The routes that a scenario sets side by side, for each run that does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parity: Vec<Parity>,
 }
 
 /// The schema that [`Judged`] follows.

@@ -1,5 +1,6 @@
 //! The nouns of mailflow, on the ground floor: values only, with no I/O, no clock and no random source.
 
+mod comparison;
 mod event;
 mod evidence;
 mod expect;
@@ -24,14 +25,18 @@ pub mod time;
 mod trace;
 mod verdict;
 
+pub use comparison::{
+    COMPARISON_SCHEMA, Comparison, ComparisonSummary, Difference, DifferenceKind, Effect, LatencyShift, Parity, ProbeChange, Ready,
+    RoleChange, RoutePair, ShiftFinding, Side, Unmatched,
+};
 pub use event::{Alteration, AlterationKind, Attempt, Copy, CopyId, Dsn, DsnAction, Event, How, Survived, Tls, What};
 pub use evidence::{Authentication, Evidence};
 pub use expect::{Expectation, Requirement};
 pub use filter::{Filter, FilterName, FilterVerdict};
 pub use hop::{Encryption, Hop, HopRecord, PathRule};
 pub use judged::{
-    Basis, Judged, JudgedProbe, Member, News, Phase, Progress, REPORT_SCHEMA, RequirementResult, RoleSummary, SightingRecord, Summary,
-    Waiting,
+    Basis, Judged, JudgedProbe, Later, Member, News, Phase, Progress, REPORT_SCHEMA, RequirementResult, RoleSummary, SightingRecord,
+    Summary, Waiting,
 };
 pub use mailbox::{FolderMark, ImapAccess, Mailbox, MailboxAccess, MailboxName, Placement, SignIn, TraceAccess};
 pub use message::MessageKind;

@@ -1,6 +1,8 @@
 //! A plan: every probe of a run, with all that judging needs. It is the first thing that the journal holds.
 
-use super::{Expectation, MailboxName, MessageKind, PathRule, Place, ProbeId, Recipient, Requirement, RunId, Sender, Tag, Time, time};
+use super::{
+    Expectation, MailboxName, MessageKind, PathRule, Place, ProbeId, Recipient, Requirement, RoutePair, RunId, Sender, Tag, Time, time,
+};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, time::Duration};
 
@@ -69,6 +71,9 @@ pub struct RunInfo {
     /// What the scenario is for.
     #[serde(default)]
     pub description: Option<String>,
+    /// The routes that the scenario sets side by side (`compare`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compare: Option<RoutePair>,
 }
 
 /// The next hop of a named route: the host, and the address (with a port, if need be) to connect to instead.

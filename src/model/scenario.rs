@@ -1,6 +1,6 @@
 //! A scenario: what to try on a site, and what must come out.
 
-use super::{Expectation, MessageKind, Place, Requirement, Site};
+use super::{Expectation, MessageKind, Place, Requirement, RoutePair, Site};
 use std::{collections::BTreeMap, time::Duration};
 
 /// The scenario.
@@ -22,6 +22,8 @@ pub struct Scenario {
     pub limits: Limits,
     /// The texts of the templates that its messages name, by the name of the file.
     pub templates: BTreeMap<String, String>,
+    /// The routes that it sets side by side.
+    pub compare: Option<RoutePair>,
     /// A site written inline.
     pub site: Option<Site>,
 }

@@ -103,6 +103,7 @@ pub fn plan(given: &Given) -> Plan {
             version: "0".to_owned(),
             change: None,
             description: None,
+            compare: None,
         },
         recipients: vec![Recipient {
             address: if group { "all@contoso.example" } else { "admin@contoso.example" }.to_owned(),

@@ -113,6 +113,7 @@ impl Desk {
                 version: "0.1.0".to_owned(),
                 change: None,
                 description: None,
+                compare: None,
             },
             recipients: recipients.iter().map(|address| recipient(address)).collect(),
             senders: vec![Sender {
