@@ -6,6 +6,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on ends")]
 
 mod lab;
+mod posture {
+    pub mod dns;
+    pub mod policies;
+}
 
 use data_encoding::HEXLOWER;
 use lab::Lab;
@@ -17,118 +21,17 @@ use mailflow::{
     },
     posture::{Outgoing, Part, Settings, Subject, Toward, examine},
 };
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use posture::{
+    dns::Dns,
+    policies::{http, policies},
+};
 use ring::digest::{SHA256, digest};
-use rustls::{
-    ServerConfig,
-    pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject},
-};
-use std::{
-    fs,
-    net::{SocketAddr, TcpStream, UdpSocket},
-    path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
-    sync::Arc,
-    thread::sleep,
-    time::Duration,
-};
+use rustls::pki_types::{CertificateDer, pem::PemObject};
+use std::{fs, net::UdpSocket, path::Path, process::Command, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
 };
-use tokio_rustls::TlsAcceptor;
-
-/// A DNS server of its own, ended with the test.
-struct Dns {
-    server: Child,
-    at: SocketAddr,
-    folder: tempfile::TempDir,
-}
-
-impl Dns {
-    /// dnsmasq with these lines of configuration; other names under `.example` do not exist.
-    fn masq(lines: &str) -> Self {
-        Self::start(|at, folder| {
-            let config = format!(
-                "port={}\nlisten-address=127.0.0.1\nbind-interfaces\nno-resolv\nno-hosts\nlocal=/example/\nlocal=/arpa/\ncache-size=0\n{lines}",
-                at.port()
-            );
-            fs::write(folder.join("dnsmasq.conf"), config).unwrap();
-            let mut command = Command::new("dnsmasq");
-            command.arg("--keep-in-foreground").arg("--pid-file");
-            command.arg(format!("--conf-file={}", folder.join("dnsmasq.conf").display()));
-            command
-        })
-    }
-
-    /// Knot DNS with a root zone of its own, which it signs itself.
-    fn knot(zone: &str) -> Self {
-        Self::start(|at, folder| {
-            let path = folder.display();
-            let config = format!(
-                "server:\n    listen: 127.0.0.1@{}\n    rundir: {path}\n    automatic-acl: off\ndatabase:\n    storage: {path}\n\
-                 zone:\n  - domain: \".\"\n    file: {path}/zone\n    zonefile-sync: -1\n    zonefile-load: difference-no-serial\n    \
-                 journal-content: all\n    dnssec-signing: on\n",
-                at.port()
-            );
-            fs::write(folder.join("knot.conf"), config).unwrap();
-            fs::write(folder.join("zone"), zone).unwrap();
-            let mut command = Command::new("knotd");
-            command.arg("-c").arg(folder.join("knot.conf"));
-            command
-        })
-    }
-
-    fn start(prepare: impl Fn(SocketAddr, &Path) -> Command) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let at = UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let log = fs::File::create(folder.path().join("log")).unwrap();
-        let server = prepare(at, folder.path())
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .expect("the DNS server of the lab is installed");
-        let mut dns = Self { server, at, folder };
-        for _ in 0..200 {
-            if TcpStream::connect(at).is_ok() {
-                return dns;
-            }
-            if dns.server.try_wait().unwrap().is_some() {
-                break;
-            }
-            sleep(Duration::from_millis(50));
-        }
-        panic!("{}", fs::read_to_string(dns.folder.path().join("log")).unwrap())
-    }
-
-    /// The key that signs the zone, as a file of trust anchors.
-    fn anchor(&self) -> PathBuf {
-        let path = self.folder.path().join("anchor");
-        for _ in 0..100 {
-            let keys = Command::new("keymgr")
-                .arg("-c")
-                .arg(self.folder.path().join("knot.conf"))
-                .args([".", "dnskey"])
-                .output()
-                .unwrap();
-            let keys = String::from_utf8(keys.stdout).unwrap();
-            if let Some((owner, key)) = keys.trim().split_once(" DNSKEY ") {
-                fs::write(&path, format!("{owner} 3600 IN DNSKEY {key}\n")).unwrap();
-                return path;
-            }
-            sleep(Duration::from_millis(50));
-        }
-        panic!("{}", fs::read_to_string(self.folder.path().join("log")).unwrap())
-    }
-}
-
-impl Drop for Dns {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
-    }
-}
 
 /// The SHA-256 of the certificate that the lab's servers show.
 fn pin(lab: &Lab) -> String {
@@ -154,49 +57,6 @@ fn recipient(domain: &str, checks: &[CheckKind]) -> Subject {
 
 fn told(facts: &[DomainFact]) -> Vec<(CheckKind, FactState, String)> {
     facts.iter().map(|fact| (fact.check, fact.state, fact.said.clone())).collect()
-}
-
-/// A host of policies: for each connection the next of these answers.
-async fn policies(answers: Vec<Vec<u8>>, names: &[&str]) -> (u16, String) {
-    let mut params = CertificateParams::new(vec![]).unwrap();
-    params.distinguished_name.push(DnType::CommonName, "the CA of the policy hosts");
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let names: Vec<String> = names.iter().map(|name| format!("mta-sts.{name}")).collect();
-    let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &ca).unwrap();
-    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![certificate.der().clone()],
-            PrivateKeyDer::try_from(key.serialize_der()).unwrap(),
-        )
-        .unwrap();
-    let acceptor = TlsAcceptor::from(Arc::new(config));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    tokio::spawn(async move {
-        for answer in answers {
-            let (stream, _) = listener.accept().await.unwrap();
-            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
-            let mut request = [0; 4096];
-            let count = stream.read(&mut request).await.unwrap();
-            assert!(request[..count].starts_with(b"GET /.well-known/mta-sts.txt HTTP/1.1\r\n"));
-            let _ = stream.write_all(&answer).await;
-            let _ = stream.shutdown().await;
-        }
-    });
-    (port, ca.pem())
-}
-
-fn http(status: &str, body: &str) -> Vec<u8> {
-    format!(
-        "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
-        body.len()
-    )
-    .into_bytes()
 }
 
 #[tokio::test]

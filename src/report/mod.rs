@@ -3,6 +3,7 @@
 //! What a report cannot tell: more than was judged. It counts nothing anew.
 
 mod evidence;
+pub mod html;
 mod json;
 mod junit;
 pub mod live;

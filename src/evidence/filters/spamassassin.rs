@@ -93,6 +93,8 @@ fn rules(status: &str, report: &str) -> Rules {
         words::is_rule(name).then(|| (name.to_owned(), words::number(points)))
     }));
     let mut rules = words::tests(status);
+    // Its word for "no rule matched".
+    rules.retain(|(name, _)| !name.eq_ignore_ascii_case("none"));
     for (name, weight) in &mut rules {
         *weight = weight.or_else(|| points.iter().find(|(known, _)| known == name)?.1);
     }
@@ -180,6 +182,14 @@ mod tests {
                 Some(5.0),
                 &["USER_IN_WELCOMELIST (-100)", "SPF_PASS (-0.5)"],
                 Some("USER_IN_WELCOMELIST, its welcome list"),
+            ),
+            (
+                "X-Spam-Status: No, score=0.0 required=5.0 tests=NONE autolearn=no\r\n",
+                V::Clean,
+                Some(0.0),
+                Some(5.0),
+                &[],
+                None,
             ),
             (
                 "X-Spam-Status: No, hits=-1.0 required=5.0 tests=ALL_TRUSTED\r\n",
