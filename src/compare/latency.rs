@@ -119,17 +119,18 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compare::fixture::{probe, with};
-
-    fn arrived(latency: f64, uncertainty: f64) -> JudgedProbe {
-        with(
-            &probe(),
-            &[("latency_ms", latency.into()), ("latency_uncertainty_ms", uncertainty.into())],
-        )
-    }
+    use crate::compare::fixture::probe;
 
     fn shifted(before: &[(f64, f64)], after: &[(f64, f64)]) -> LatencyShift {
-        let probes = |list: &[(f64, f64)]| list.iter().map(|(latency, width)| arrived(*latency, *width)).collect::<Vec<_>>();
+        let any = probe();
+        let probes = |list: &[(f64, f64)]| {
+            let one = |(latency, width): &(f64, f64)| JudgedProbe {
+                latency_ms: Some(*latency),
+                latency_uncertainty_ms: Some(*width),
+                ..any.clone()
+            };
+            list.iter().map(one).collect::<Vec<_>>()
+        };
         let (before, after) = (probes(before), probes(after));
         let pairs: Vec<_> = before.iter().zip(&after).collect();
         shift(None, &pairs, &before.iter().collect::<Vec<_>>(), &after.iter().collect::<Vec<_>>())
@@ -223,7 +224,10 @@ mod tests {
             let exact = |side: &[(f64, f64)]| side.iter().map(|(latency, _)| (*latency, 0.0)).collect::<Vec<_>>();
             let (sharp, unsure) = (shifted(&exact(&before), &exact(&after)), shifted(&before, &after));
             assert!(sharp.low_ms <= sharp.shift_ms && sharp.shift_ms <= sharp.high_ms, "{sharp:?}");
-            assert!(unsure.low_ms <= sharp.low_ms && sharp.high_ms <= unsure.high_ms, "{sharp:?} {unsure:?}");
+            assert!(
+                unsure.low_ms <= sharp.low_ms && sharp.high_ms <= unsure.high_ms,
+                "{sharp:?} {unsure:?}"
+            );
             let back = shifted(&exact(&after), &exact(&before));
             let negated = |value: Option<f64>| value.map(|value| -value);
             assert_eq!((sharp.low_ms, sharp.high_ms), (negated(back.high_ms), negated(back.low_ms)));

@@ -9,6 +9,8 @@ const STEPS: &[&str] = &[
     // 1: runs with their plans, and their events.
     "CREATE TABLE runs (id TEXT PRIMARY KEY, started_at TEXT NOT NULL, site TEXT NOT NULL, plan TEXT NOT NULL, finished INTEGER NOT NULL DEFAULT 0);
      CREATE TABLE events (run TEXT NOT NULL REFERENCES runs (id), seq INTEGER NOT NULL, event TEXT NOT NULL, PRIMARY KEY (run, seq)) WITHOUT ROWID;",
+    // Names for runs that later ones are compared with.
+    "CREATE TABLE baselines (name TEXT PRIMARY KEY, run TEXT NOT NULL REFERENCES runs (id), set_at TEXT NOT NULL) WITHOUT ROWID;",
 ];
 
 /// The version of the tables; a newer one is not touched.

@@ -3,11 +3,13 @@
 //! A probe stands here, flushed to disk, before its first byte leaves. One thread owns the database for writing and commits what has gathered,
 //! so that many probes share one flush. What it cannot survive: a disk that lies about flushing.
 
+mod baselines;
 mod lock;
 mod migrations;
 mod state;
 mod store;
 
+pub use baselines::{Baseline, fault as baseline_fault};
 pub use lock::{RunLock, is_held};
 pub use state::{StateError, default_state, open_state, tag_key};
 pub use store::{Journal, JournalError, RunLog, StoredRun};

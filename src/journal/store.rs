@@ -63,7 +63,7 @@ pub enum JournalError {
 /// The journal of a state folder.
 #[derive(Debug, Clone)]
 pub struct Journal {
-    state: PathBuf,
+    pub(super) state: PathBuf,
     path: PathBuf,
 }
 
@@ -98,7 +98,7 @@ impl Journal {
         Ok(journal)
     }
 
-    fn connect(&self) -> Result<Connection, JournalError> {
+    pub(super) fn connect(&self) -> Result<Connection, JournalError> {
         let connect = || {
             // Addresses and servers' words are for their owner only, wherever the folder lies.
             let _ = OpenOptions::new().append(true).create(true).mode(0o600).open(&self.path);
@@ -112,7 +112,7 @@ impl Journal {
         connect().map_err(|error| self.trouble(&error))
     }
 
-    fn trouble(&self, error: &rusqlite::Error) -> JournalError {
+    pub(super) fn trouble(&self, error: &rusqlite::Error) -> JournalError {
         JournalError::Database {
             path: self.path.clone(),
             reason: error.to_string(),

@@ -2,6 +2,7 @@
 //!
 //! What a report cannot tell: more than was judged. It counts nothing anew.
 
+pub mod comparison;
 mod evidence;
 pub mod html;
 mod json;
@@ -9,10 +10,12 @@ mod junit;
 pub mod live;
 mod paint;
 mod rows;
+mod sheet;
 pub mod table;
 mod terminal;
 mod text;
 
+pub use comparison::{COMPARISON_FORMATS, render_comparison};
 pub use json::read as read_json;
 pub use paint::{Span, outcome_sign, outcome_style};
 pub use text::{counted, escape, shorten, shorten_address, width, wrap};

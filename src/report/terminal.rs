@@ -8,7 +8,7 @@
 use super::paint::{BOLD, DIM, PLAIN, Span, outcome_sign, outcome_style};
 use super::rows::{self, Layout};
 use super::table::{self, Column, Fit, Row};
-use super::{Style, evidence, text};
+use super::{Style, comparison, evidence, text};
 use crate::explain::{queue_id, span};
 use crate::model::{Judged, JudgedProbe, Outcome, Verdict, time};
 use std::collections::BTreeMap;
@@ -35,6 +35,10 @@ pub fn render(judged: &Judged, style: &Style) -> String {
     }
     page.blind(judged, &mut out);
     page.roles(judged, &mut out);
+    for parity in &judged.parity {
+        out.push('\n');
+        out.push_str(&comparison::parity::terminal(parity, style));
+    }
     page.headline(judged, &mut out);
     out
 }

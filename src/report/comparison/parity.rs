@@ -1,0 +1,157 @@
+//! The parity table of two routes, in the report of their run: each difference once, as it is by the one and by the other, and which messages have
+//! it; what could not be measured; whether the new route may replace the old one.
+
+use super::{alike, terminal, text};
+use crate::model::{Effect, Outcome, Parity, ProbeChange, Ready};
+use crate::report::{
+    Style,
+    paint::{BOLD, PLAIN, REMARK, Span, outcome_sign, outcome_style},
+    sheet::Sheet,
+    table::{self, Column, Fit, Row},
+};
+use std::collections::BTreeMap;
+
+/// As an exit code counts it: a route that does something else fails the run.
+pub fn outcome(parity: &Parity) -> Outcome {
+    match parity.ready {
+        Ready::Yes => Outcome::Passed,
+        Ready::No => Outcome::Failed,
+        Ready::CannotBeTold => Outcome::Unknown,
+    }
+}
+
+/// A row of the table.
+pub struct Line {
+    /// What it comes to.
+    pub effect: Effect,
+    /// What is different.
+    pub what: String,
+    /// By the old route.
+    pub old: String,
+    /// By the new one.
+    pub new: String,
+    /// What else there is to say, and which messages have it.
+    pub whose: String,
+}
+
+/// The rows: differences that stand against it, those to the better, what could not be measured.
+pub fn lines(parity: &Parity) -> Vec<Line> {
+    let mut lines: Vec<Line> = alike::differences(&parity.probes)
+        .into_iter()
+        .map(|shared| {
+            let difference = shared.difference;
+            let label = text::label(difference);
+            let what = match &difference.of {
+                Some(of) if of != label => format!("{label} {of}"),
+                _ => label.to_owned(),
+            };
+            let note = difference.note.as_ref().map(|note| format!("{note}; ")).unwrap_or_default();
+            Line {
+                effect: if shared.better { Effect::Improvement } else { Effect::Regression },
+                what,
+                old: difference.before.clone(),
+                new: difference.after.clone(),
+                whose: format!("{note}{}", whose(&shared.changes, parity.pairs)),
+            }
+        })
+        .collect();
+    for change in &parity.probes {
+        let of = || whose(&[change], parity.pairs);
+        match (&change.reason, change.effect) {
+            (Some(reason), Effect::NotCompared) => lines.push(Line {
+                effect: Effect::NotCompared,
+                what: "not measured".to_owned(),
+                old: change.outcome_before.word().to_owned(),
+                new: change.outcome_after.word().to_owned(),
+                whose: format!("{}: {reason}", of()),
+            }),
+            (_, effect) if change.differences.is_empty() => lines.push(Line {
+                effect: if effect == Effect::Improvement {
+                    effect
+                } else {
+                    Effect::Regression
+                },
+                what: "outcome".to_owned(),
+                old: change.outcome_before.word().to_owned(),
+                new: change.outcome_after.word().to_owned(),
+                whose: of(),
+            }),
+            _ => {}
+        }
+    }
+    lines
+}
+
+/// `all 12 messages`, or the addresses with the kinds of message.
+fn whose(changes: &[&ProbeChange], pairs: u32) -> String {
+    if changes.len() > 1 && changes.len() == pairs as usize {
+        return format!("all {pairs} messages");
+    }
+    let mut kinds: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut order = Vec::new();
+    for change in changes {
+        let kind = change
+            .case
+            .as_ref()
+            .map_or_else(|| change.message.clone(), |case| format!("{} “{case}”", change.message));
+        if !kinds.contains_key(change.recipient.as_str()) {
+            order.push(change.recipient.as_str());
+        }
+        kinds.entry(&change.recipient).or_default().push(kind);
+    }
+    let named: Vec<String> = order.iter().map(|who| format!("{who} ({})", kinds[who].join(", "))).collect();
+    text::listed(&named)
+}
+
+/// The table on a terminal.
+pub fn terminal(parity: &Parity, style: &Style) -> String {
+    let mut sheet = Sheet::new(style);
+    let title = format!("{} → {}, side by side", parity.routes.old, parity.routes.new);
+    sheet.line(&[Span::new(&title, BOLD)]);
+    let lines = lines(parity);
+    if !lines.is_empty() {
+        let column = |title, fit| Column { title, fit, right: false };
+        let columns = [
+            column("", Fit::Whole),
+            column("What", Fit::Whole),
+            column("Old", Fit::Shorten),
+            column("New", Fit::Shorten),
+        ];
+        let plain = |text: &str| vec![Span::new(text, PLAIN)];
+        let rows: Vec<Row> = lines
+            .iter()
+            .map(|line| {
+                let (sign, style) = terminal::sign(line.effect);
+                let words = line
+                    .whose
+                    .split(' ')
+                    .map(|word| Span::new(word, crate::report::paint::DIM))
+                    .collect();
+                Row {
+                    cells: vec![vec![Span::new(sign, style)], plain(&line.what), plain(&line.old), plain(&line.new)],
+                    below: vec![Vec::new(), words],
+                }
+            })
+            .collect();
+        table::write(&columns, &rows, sheet.width, sheet.color, &mut sheet.out);
+    }
+    terminal::shifts(std::slice::from_ref(&parity.latency), &mut sheet);
+    for remark in &parity.remarks {
+        sheet.prose(0, "! ", remark, REMARK);
+    }
+    let outcome = outcome(parity);
+    let sign = format!("{} ", outcome_sign(outcome));
+    let headline = parity
+        .headline
+        .chars()
+        .take(1)
+        .flat_map(char::to_uppercase)
+        .chain(parity.headline.chars().skip(1));
+    sheet.prose(
+        0,
+        &sign,
+        &format!("{}.", headline.collect::<String>()),
+        outcome_style(outcome).bold(),
+    );
+    sheet.out
+}
