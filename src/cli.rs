@@ -40,7 +40,7 @@ pub struct Shared {
     /// The folder of the journal and the tag key [default: the user's state folder].
     #[arg(long, global = true, value_name = "DIR")]
     pub state: Option<PathBuf>,
-    /// With run, watch, report and demo: also write a report; FORMAT is terminal, json or junit, FILE may be - for standard output. May be given several times.
+    /// With run, watch, report, compare and demo: also write a report; FORMAT is terminal, json or junit, FILE may be - for standard output. May be given several times.
     #[arg(long, global = true, value_name = "FORMAT=FILE")]
     pub report: Vec<String>,
     /// Narrow it down: recipient:PATTERN, role:PATTERN, route:PATTERN or domain:PATTERN (with * and ?). May be given several times.
@@ -99,6 +99,28 @@ pub enum Verb {
     },
     /// List the stored runs.
     Runs,
+    /// Show what changed between two runs: verdicts, changes on the way, authentication, filters, latency.
+    ///
+    /// A run is named by its id, last, last~1, a baseline, or the file of a JSON report, which may be another machine's. Ends with 1 if a probe that
+    /// passed before fails after, with 3 if none does but something could not be compared, else with 0.
+    Compare {
+        /// The earlier run.
+        before: String,
+        /// The later run.
+        after: String,
+    },
+    /// Give a run a name, to compare later ones with; without arguments, list the names.
+    #[command(override_usage = "mailflow baseline [RUN NAME]\n       mailflow baseline --remove NAME")]
+    Baseline {
+        /// The run: its id or the beginning of it, last, or last~1.
+        #[arg(requires = "name")]
+        run: Option<String>,
+        /// The name.
+        name: Option<String>,
+        /// Take a name away; the run itself stays.
+        #[arg(long, value_name = "NAME", conflicts_with_all = ["run", "name"])]
+        remove: Option<String>,
+    },
     /// Remove our own probes from the mailboxes, by verified tag; nothing else.
     Clean {
         /// The runs: ids, last, or last~N [default: every stored run of this site].

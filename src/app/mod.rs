@@ -1,7 +1,9 @@
 //! The verbs, one file each: the only place that knows everybody, reads the environment and writes the bytes.
 
+mod baseline;
 mod check;
 mod clean;
+mod compare;
 mod demo;
 mod domains;
 mod output;
@@ -166,10 +168,13 @@ pub fn main(cli: Cli) -> ExitCode {
 
 impl Desk {
     async fn act(mut self, verb: Verb) -> Result<Code, Halt> {
-        let reports = matches!(verb, Verb::Run { .. } | Verb::Watch | Verb::Report { .. } | Verb::Demo { .. });
+        let reports = matches!(
+            verb,
+            Verb::Run { .. } | Verb::Watch | Verb::Report { .. } | Verb::Compare { .. } | Verb::Demo { .. }
+        );
         if !reports && !self.shared.report.is_empty() {
             return Err(Halt::Sentence(
-                "this verb writes no report\n  help: `--report` goes with run, watch, report and demo".to_owned(),
+                "this verb writes no report\n  help: `--report` goes with run, watch, report, compare and demo".to_owned(),
             ));
         }
         match verb {
@@ -179,6 +184,8 @@ impl Desk {
             Verb::Watch => self.watch().await,
             Verb::Report { run } => self.report(&run),
             Verb::Runs => self.runs(),
+            Verb::Compare { before, after } => self.compare(&before, &after),
+            Verb::Baseline { run, name, remove } => self.baseline(run.as_deref(), name.as_deref(), remove.as_deref()),
             Verb::Clean { runs, dry_run, yes } => self.clean(&runs, dry_run, yes).await,
             Verb::Demo { scenario } => self.demo(scenario.as_deref()).await,
             Verb::Schema { kind } => self.schema(kind),

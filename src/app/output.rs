@@ -2,10 +2,11 @@
 
 use crate::{
     cli::{Shared, When},
+    compare,
     config::Diagnostics,
     explain,
     model::{Judged, Outcome, Verdict},
-    report::{self, Format, Style, live::Live},
+    report::{self, Format, ReportError, Style, comparison, live::Live},
 };
 use anstream::ColorChoice;
 use std::{
@@ -128,29 +129,35 @@ impl Output {
                 probe.remedy = None;
             }
         }
-        let mut failed: Vec<String> = targets.iter().filter_map(|target| self.write(target, judged).err()).collect();
+        judged.parity = compare::parity(judged);
         let all_well = judged
             .probes
             .iter()
-            .all(|probe| matches!(probe.outcome, Outcome::Passed | Outcome::Waived));
-        let to_stdout = targets.iter().any(|target| target.file.is_none());
-        let wanted = !(self.quiet && all_well);
-        if wanted && !to_stdout {
-            let terminal = Target {
-                format: Format::Terminal,
-                file: None,
-            };
-            failed.extend(self.write(&terminal, judged).err());
-        }
+            .map(|probe| probe.outcome)
+            .chain(judged.parity.iter().map(comparison::parity::outcome))
+            .all(|outcome| matches!(outcome, Outcome::Passed | Outcome::Waived));
+        let failed = self.show(targets, all_well, |format, style| report::render(format, judged, style));
         if failed.is_empty() { Ok(()) } else { Err(failed) }
     }
 
-    fn write(&self, target: &Target, judged: &Judged) -> Result<(), String> {
+    /// Writes what `render` makes everywhere it is wanted, and to standard output unless that shall be quiet. What could not be written comes back.
+    pub fn show(&self, targets: &[Target], all_well: bool, render: impl Fn(Format, &Style) -> Result<Vec<u8>, ReportError>) -> Vec<String> {
+        let terminal = Target {
+            format: Format::Terminal,
+            file: None,
+        };
+        let to_stdout = targets.iter().any(|target| target.file.is_none());
+        let wanted = !(self.quiet && all_well || to_stdout);
+        let all = targets.iter().chain(wanted.then_some(&terminal));
+        all.filter_map(|target| self.write(target, &render).err()).collect()
+    }
+
+    fn write(&self, target: &Target, render: &impl Fn(Format, &Style) -> Result<Vec<u8>, ReportError>) -> Result<(), String> {
         let style = Style {
             color: target.file.is_none() && self.style.color,
             ..self.style
         };
-        let bytes = report::render(target.format, judged, &style).map_err(|error| error.to_string())?;
+        let bytes = render(target.format, &style).map_err(|error| error.to_string())?;
         match &target.file {
             Some(file) => write_file(file, &bytes),
             None => self.print(&bytes).map_err(|error| format!("the report cannot be written: {error}")),
@@ -162,6 +169,11 @@ impl Target {
     /// Where the further reports go; refused before anything is sent if that cannot be.
     pub fn all(asked: &[String]) -> Result<Vec<Self>, String> {
         asked.iter().map(|asked| Self::parse(asked)).collect()
+    }
+
+    /// The format of what goes there.
+    pub fn format(&self) -> Format {
+        self.format
     }
 
     fn parse(asked: &str) -> Result<Self, String> {

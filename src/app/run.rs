@@ -15,7 +15,7 @@ use crate::{
     judge::summarize,
     model::{DomainFact, Event, Judged, Plan, ProbeId, RunId, Scenario, Site, TagKey},
     plan::{Start, plan, warnings},
-    report::escape,
+    report::{comparison, escape},
     run::{Setup, run},
     scrub::Scrubber,
 };
@@ -135,7 +135,9 @@ impl Desk {
             self.output.insist(&sentence);
             return Code::Interrupted;
         }
-        match Code::of(judged.probes.iter().map(|probe| probe.outcome)) {
+        // Routes that do not the same fail the run, although each probe may have come to what was expected.
+        let side_by_side = judged.parity.iter().map(comparison::parity::outcome);
+        match Code::of(judged.probes.iter().map(|probe| probe.outcome).chain(side_by_side)) {
             // All is well, but somebody was not told.
             Code::Passed if !failed.is_empty() => Code::Unknown,
             code => code,

@@ -15,7 +15,7 @@ pub mod table;
 mod terminal;
 mod text;
 
-pub use comparison::{COMPARISON_FORMATS, render_comparison};
+pub use comparison::render_comparison;
 pub use json::read as read_json;
 pub use paint::{Span, outcome_sign, outcome_style};
 pub use text::{counted, escape, shorten, shorten_address, width, wrap};
@@ -115,6 +115,9 @@ pub enum ReportError {
     /// It follows another schema.
     #[error("the report follows the schema `{0}`; this version reads `{REPORT_SCHEMA}`", REPORT_SCHEMA = crate::model::REPORT_SCHEMA)]
     Schema(String),
+    /// The format is one for runs only.
+    #[error("a comparison has no format `{0}`; it has {1}")]
+    NoComparison(Format, String),
     /// It cannot be written as XML.
     #[error("the report cannot be written as XML: {0}")]
     Xml(#[from] quick_junit::SerializeError),

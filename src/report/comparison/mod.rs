@@ -11,7 +11,18 @@ use super::{Format, ReportError, Style};
 use crate::model::Comparison;
 
 /// The formats that a comparison has.
-pub const COMPARISON_FORMATS: [Format; 3] = [Format::Terminal, Format::Json, Format::Junit];
+const FORMATS: [Format; 3] = [Format::Terminal, Format::Json, Format::Junit];
+
+/// Refuses the formats that only a run has.
+///
+/// # Errors
+/// If there is one of them.
+pub fn refuse_others(formats: impl IntoIterator<Item = Format>) -> Result<(), ReportError> {
+    match formats.into_iter().find(|format| !FORMATS.contains(format)) {
+        Some(format) => Err(ReportError::NoComparison(format, FORMATS.map(Format::word).join(", "))),
+        None => Ok(()),
+    }
+}
 
 /// The comparison in that format, ready to be written, with a line break at the end.
 ///
