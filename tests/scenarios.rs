@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on ends")]
 
 use mailflow::{
-    model::{Judged, JudgedProbe, Outcome, Verdict},
+    model::{Difference, Judged, JudgedProbe, Outcome, Ready, Verdict},
     report::read_json,
 };
 use std::{fs, path::PathBuf, process::Command, thread};
@@ -37,7 +37,7 @@ fn each_shipped_scenario_runs_on_the_post_office() {
     let scenarios: Vec<PathBuf> = files
         .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
         .collect();
-    assert!(scenarios.len() >= 3, "{scenarios:?}");
+    assert!(scenarios.len() >= 6, "{scenarios:?}");
     thread::scope(|scope| {
         for scenario in &scenarios {
             scope.spawn(move || {
@@ -50,16 +50,23 @@ fn each_shipped_scenario_runs_on_the_post_office() {
                         .all(|probe| probe.verdict != Verdict::Unknown && probe.verdict != Verdict::Lost),
                     "{told}"
                 );
-                // The new gateway of this world tags subjects, and that is what a migration must find.
-                let differs = |route: &str| {
-                    judged
-                        .probes
-                        .iter()
-                        .filter(|probe| probe.route == route)
-                        .any(|probe| probe.outcome == Outcome::Failed)
+                let failed = |wanted: &dyn Fn(&JudgedProbe) -> bool| {
+                    let failed = judged.probes.iter().filter(|probe| wanted(probe));
+                    failed.filter(|probe| probe.outcome == Outcome::Failed).count()
                 };
-                if scenario.ends_with("gateway-migration.yaml") {
-                    assert_eq!((code, differs("new-gateway")), (Some(1), true), "{told}");
+                if scenario.ends_with("gateway-parity.yaml") {
+                    // The new gateway of this world tags subjects, and that is what a migration must find.
+                    let parity = &judged.parity[0];
+                    assert_eq!((code, parity.ready), (Some(1), Ready::No), "{told}");
+                    assert!(failed(&|probe| probe.route == "new-gateway") > 0, "{told}");
+                    let tagged = |difference: &Difference| difference.of.as_deref() == Some("subject");
+                    assert!(parity.probes.iter().flat_map(|probe| &probe.differences).any(tagged), "{told}");
+                    assert!(told.contains("Ready to cut over: no"), "{told}");
+                } else if scenario.ends_with("lock-down.yaml") {
+                    // Nothing is locked in this world, and every open door must be found.
+                    let doors = judged.probes.iter().filter(|probe| probe.case.is_some()).count();
+                    assert_eq!((code, failed(&|probe| probe.case.is_some())), (Some(1), doors), "{told}");
+                    assert!(doors >= 2 && failed(&|probe| probe.case.is_none()) == 0, "{told}");
                 } else {
                     // What the sending server hands over itself carries no authentication results here, so that what requires them is unknown, and
                     // only the verdicts are asked for.

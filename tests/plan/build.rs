@@ -162,6 +162,7 @@ pub fn scenario(rounds: Vec<Case>) -> Scenario {
         expect_place: place(2),
         limits: Limits::default(),
         templates: std::collections::BTreeMap::new(),
+        compare: None,
         site: None,
     }
 }
