@@ -2,16 +2,30 @@
 //! is not compared: it changes with every rule of the receiver's that led to the same result.
 
 use crate::model::{Difference, DifferenceKind, JudgedProbe, Signature};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Results that differ, and signatures that were broken or mended.
 pub fn differences(before: &JudgedProbe, after: &JudgedProbe, all: &mut Vec<Difference>) {
-    let methods: BTreeSet<&String> = before.authentication.keys().chain(after.authentication.keys()).collect();
-    for method in methods.into_iter().filter(|method| !method.contains('.')) {
-        let said = |probe: &JudgedProbe| probe.authentication.get(method).map_or("not stated", String::as_str).to_owned();
-        let (was, is) = (said(before), said(after));
-        if was != is {
-            all.push(Difference::new(DifferenceKind::Authentication, was, is).of(method));
+    let (was, is) = (results(before), results(after));
+    if was.is_empty() != is.is_empty() {
+        // Somebody does not check at all, or does not say so: that is one difference.
+        let told = |results: &BTreeMap<&str, &str>| match results.is_empty() {
+            true => "nothing stated".to_owned(),
+            false => results
+                .iter()
+                .map(|(method, result)| format!("{method}={result}"))
+                .collect::<Vec<_>>()
+                .join(" "),
+        };
+        all.push(Difference::new(DifferenceKind::Authentication, told(&was), told(&is)));
+    } else {
+        let methods: BTreeSet<&str> = was.keys().chain(is.keys()).copied().collect();
+        for method in methods {
+            let said = |results: &BTreeMap<&str, &str>| results.get(method).map_or("not stated", |result| *result).to_owned();
+            let (was, is) = (said(&was), said(&is));
+            if was != is {
+                all.push(Difference::new(DifferenceKind::Authentication, was, is).of(method));
+            }
         }
     }
     for (signer, was) in signers(before) {
@@ -24,6 +38,12 @@ pub fn differences(before: &JudgedProbe, after: &JudgedProbe, all: &mut Vec<Diff
         let of = format!("{} (selector {})", signer.0, signer.1);
         all.push(Difference::new(DifferenceKind::Signature, word(was), word(is)).of(of));
     }
+}
+
+/// The result of each method.
+fn results(probe: &JudgedProbe) -> BTreeMap<&str, &str> {
+    let methods = probe.authentication.iter().filter(|(method, _)| !method.contains('.'));
+    methods.map(|(method, result)| (method.as_str(), result.as_str())).collect()
 }
 
 /// Each signer, by domain and selector, and whether its signature is broken.
@@ -61,5 +81,13 @@ mod tests {
         differences(&before, &after, &mut all);
         let said: Vec<String> = all.iter().map(ToString::to_string).collect();
         assert_eq!(said, ["dkim: not stated → pass", "spf: pass → softfail"]);
+
+        all.clear();
+        differences(&after, &probe(), &mut all);
+        assert_eq!(all.len(), 1, "who says nothing at all differs in that alone");
+        assert_eq!(
+            all[0].to_string(),
+            "compauth=pass dkim=pass dmarc=pass spf=softfail → nothing stated"
+        );
     }
 }

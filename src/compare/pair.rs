@@ -1,7 +1,7 @@
 //! What is different between two probes that belong together, and what that comes to.
 
 use super::{alterations, authentication, filters, later, members, placement, requirements, way};
-use crate::model::{Basis, Difference, Effect, JudgedProbe, Outcome, ProbeChange, Verdict};
+use crate::model::{Basis, Difference, DifferenceKind, Effect, JudgedProbe, Outcome, ProbeChange, Verdict};
 
 /// What the two probes differ in by intention.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +63,21 @@ fn differences(before: &JudgedProbe, after: &JudgedProbe, across: Across) -> Vec
             filters::differences(before, after, across, &mut all);
         }
     }
+    if across == Across::Routes {
+        without_consequences(&mut all);
+    }
     all
+}
+
+/// Leaves out requirements where that is named which they ask about: a tag in the subject is one difference, whoever forbids it.
+fn without_consequences(all: &mut Vec<Difference>) {
+    use DifferenceKind::{Alteration, Authentication, Filter, Requirement, Signature};
+    if all
+        .iter()
+        .any(|one| matches!(one.kind, Alteration | Authentication | Filter | Signature))
+    {
+        all.retain(|one| one.kind != Requirement);
+    }
 }
 
 /// Whether a copy was seen, so that something can be told of it.
@@ -116,7 +130,6 @@ fn why_not(before: &JudgedProbe, after: &JudgedProbe, across: Across) -> String 
 mod tests {
     use super::*;
     use crate::compare::fixture::{probe, with};
-    use crate::model::DifferenceKind;
     use serde_json::json;
 
     fn effect(before: &JudgedProbe, after: &JudgedProbe) -> Option<Effect> {
@@ -156,6 +169,23 @@ mod tests {
         assert_eq!(change.effect, Effect::Improvement);
         let verdict = &change.differences[0];
         assert_eq!(verdict.identity(), (DifferenceKind::Verdict, None, "inbox", "quarantine"));
+    }
+
+    #[test]
+    fn between_routes_a_requirement_is_named_only_where_nothing_else_tells() {
+        let of = |holds: bool, subject: serde_json::Value| {
+            let required = json!([{ "name": "subject-unchanged", "holds": holds, "evidence": null }]);
+            with(&probe(), &[("requirements", required), ("alterations", subject)])
+        };
+        let tagged = json!([{ "kind": "subject", "sent": "a", "arrived": "[X] a", "how": "added-before", "added": "[X]" }]);
+        let kinds = |after: &JudgedProbe, across: Across| {
+            let change = change(&of(true, json!([])), after, across).unwrap();
+            change.differences.iter().map(|difference| difference.kind).collect::<Vec<_>>()
+        };
+        let both = [DifferenceKind::Requirement, DifferenceKind::Alteration];
+        assert_eq!(kinds(&of(false, tagged.clone()), Across::Runs), both);
+        assert_eq!(kinds(&of(false, tagged), Across::Routes), both[1..]);
+        assert_eq!(kinds(&of(false, json!([])), Across::Routes), both[..1]);
     }
 
     #[test]

@@ -228,6 +228,43 @@ impl Lab {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
+    /// Changes a server's configuration: `from`, which must stand in the file once, becomes `to`. Dovecot's Sieve reads its script anew by itself.
+    pub fn edit(&self, file: &str, from: &str, to: &str) {
+        let path = self.folder().join(file);
+        let text = fs::read_to_string(&path).expect("the lab's configuration can be read");
+        assert_eq!(text.matches(from).count(), 1, "{from:?} in {file}");
+        let mut writer = as_root(Path::new("tee"))
+            .arg(&path)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("tee runs");
+        let mut pipe = writer.stdin.take().expect("its input is piped");
+        pipe.write_all(text.replace(from, to).as_bytes()).expect("tee reads");
+        drop(pipe);
+        assert!(writer.wait().expect("tee ends").success(), "{file} can be written");
+    }
+
+    /// Has rspamd read its configuration anew, and waits until those of its processes that read the old one have ended.
+    pub fn reload_rspamd(&mut self) {
+        const PROCESSES: usize = 2;
+        let before = self.ended_filters();
+        self.order("rspamd");
+        let mut attempts = 0;
+        while self.ended_filters() < before + PROCESSES {
+            attempts += 1;
+            assert!(attempts < 600, "rspamd does not reload\n{}", self.complaints());
+            sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// How many processes of rspamd have ended so far, by its log.
+    fn ended_filters(&self) -> usize {
+        let log = fs::read(self.log("rspamd")).unwrap_or_default();
+        let is_one = |line: &&str| line.contains("rspamd_proxy process") && line.contains("terminated normally");
+        String::from_utf8_lossy(&log).lines().filter(is_one).count()
+    }
+
     fn order(&mut self, order: &str) {
         let pipe = self.orders.as_mut().expect("the lab runs");
         writeln!(pipe, "{order}")

@@ -9,7 +9,6 @@ use crate::report::{
     sheet::Sheet,
     table::{self, Column, Fit, Row},
 };
-use std::collections::BTreeMap;
 
 /// As an exit code counts it: a route that does something else fails the run.
 pub fn outcome(parity: &Parity) -> Outcome {
@@ -82,25 +81,35 @@ pub fn lines(parity: &Parity) -> Vec<Line> {
     lines
 }
 
-/// `all 12 messages`, or the addresses with the kinds of message.
+/// `all 12 messages`, or the kinds of message with the addresses that they went to: `plain, link to ok@contoso.example`.
 fn whose(changes: &[&ProbeChange], pairs: u32) -> String {
     if changes.len() > 1 && changes.len() == pairs as usize {
         return format!("all {pairs} messages");
     }
-    let mut kinds: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    let mut order = Vec::new();
+    let mut kinds: Vec<(&str, Vec<String>)> = Vec::new();
     for change in changes {
-        let kind = change
-            .case
-            .as_ref()
-            .map_or_else(|| change.message.clone(), |case| format!("{} “{case}”", change.message));
-        if !kinds.contains_key(change.recipient.as_str()) {
-            order.push(change.recipient.as_str());
+        let kind = match &change.case {
+            Some(case) => format!("{} “{case}”", change.message),
+            None => change.message.clone(),
+        };
+        match kinds.iter_mut().find(|(who, _)| *who == change.recipient) {
+            Some((_, kinds)) => kinds.push(kind),
+            None => kinds.push((&change.recipient, vec![kind])),
         }
-        kinds.entry(&change.recipient).or_default().push(kind);
     }
-    let named: Vec<String> = order.iter().map(|who| format!("{who} ({})", kinds[who].join(", "))).collect();
-    text::listed(&named)
+    let mut alike: Vec<(String, Vec<&str>)> = Vec::new();
+    for (who, kinds) in kinds {
+        let kinds = kinds.join(", ");
+        match alike.iter_mut().find(|(known, _)| *known == kinds) {
+            Some((_, all)) => all.push(who),
+            None => alike.push((kinds, vec![who])),
+        }
+    }
+    let said: Vec<String> = alike
+        .iter()
+        .map(|(kinds, who)| format!("{kinds} to {}", text::listed(who)))
+        .collect();
+    said.join("; ")
 }
 
 /// The table on a terminal.

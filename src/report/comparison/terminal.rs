@@ -144,7 +144,7 @@ pub fn shifts(shifts: &[LatencyShift], sheet: &mut Sheet) {
         column("Before", true),
         column("After", true),
         column("Shift, 99 % sure", true),
-        column("", false),
+        column("Finding", false),
     ];
     let plain = |text: String| {
         if text.is_empty() {

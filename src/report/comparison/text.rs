@@ -56,6 +56,10 @@ pub fn headline(comparison: &Comparison) -> String {
             sentence.push_str(&format!("; {count} {word}"));
         }
     }
+    let lost = comparison.roles.iter().filter(|role| role.effect == Effect::Regression).count();
+    if lost > 0 {
+        sentence.push_str(&format!("; {} cannot be reached any more", counted(lost, "role", "roles")));
+    }
     match comparison.latency.first().map(|shift| shift.finding) {
         Some(ShiftFinding::Slower) => sentence.push_str("; mail is slower"),
         Some(ShiftFinding::Faster) => sentence.push_str("; mail is faster"),
@@ -108,6 +112,7 @@ pub fn label(difference: &Difference) -> &str {
     match (difference.kind, &difference.of) {
         // SPF, DKIM and DMARC, subject, text and links are known by their names.
         (DifferenceKind::Authentication | DifferenceKind::Alteration, Some(of)) => of,
+        (DifferenceKind::Authentication, None) => "checks",
         (DifferenceKind::Requirement, _) => "required",
         (DifferenceKind::Signature, _) => "DKIM of",
         (kind, _) => kind.word(),
