@@ -93,6 +93,7 @@ impl World {
                 version: "0.1.0".to_owned(),
                 change: None,
                 description: None,
+                compare: None,
             },
             recipients: vec![recipient],
             senders: vec![sender],

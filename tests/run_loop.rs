@@ -355,6 +355,7 @@ fn planned(locals: &[&str]) -> Arc<Plan> {
         expect: vec![Expectation::Verdict(Verdict::Inbox)],
         expect_place: Place::default(),
         limits: Limits::default(),
+        compare: None,
         templates: std::collections::BTreeMap::new(),
         site: None,
     };

@@ -7,18 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Results that differ, and signatures that were broken or mended.
 pub fn differences(before: &JudgedProbe, after: &JudgedProbe, all: &mut Vec<Difference>) {
     let (was, is) = (results(before), results(after));
-    if was.is_empty() != is.is_empty() {
-        // Somebody does not check at all, or does not say so: that is one difference.
-        let told = |results: &BTreeMap<&str, &str>| match results.is_empty() {
-            true => "nothing stated".to_owned(),
-            false => results
-                .iter()
-                .map(|(method, result)| format!("{method}={result}"))
-                .collect::<Vec<_>>()
-                .join(" "),
-        };
-        all.push(Difference::new(DifferenceKind::Authentication, told(&was), told(&is)));
-    } else {
+    if was.is_empty() == is.is_empty() {
         let methods: BTreeSet<&str> = was.keys().chain(is.keys()).copied().collect();
         for method in methods {
             let said = |results: &BTreeMap<&str, &str>| results.get(method).map_or("not stated", |result| *result).to_owned();
@@ -27,6 +16,16 @@ pub fn differences(before: &JudgedProbe, after: &JudgedProbe, all: &mut Vec<Diff
                 all.push(Difference::new(DifferenceKind::Authentication, was, is).of(method));
             }
         }
+    } else {
+        // Somebody does not check at all, or does not say so: that is one difference.
+        let told = |results: &BTreeMap<&str, &str>| {
+            if results.is_empty() {
+                return "nothing stated".to_owned();
+            }
+            let stated: Vec<String> = results.iter().map(|(method, result)| format!("{method}={result}")).collect();
+            stated.join(" ")
+        };
+        all.push(Difference::new(DifferenceKind::Authentication, told(&was), told(&is)));
     }
     for (signer, was) in signers(before) {
         let same = signers(after).find(|(other, _)| *other == signer);

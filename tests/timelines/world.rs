@@ -52,6 +52,14 @@ fn names(names: &[String]) -> Vec<MailboxName> {
         .collect()
 }
 
+fn path_rule((name, path): (&String, &Path)) -> PathRule {
+    PathRule {
+        name: name.clone(),
+        via: path.via.clone(),
+        not_via: path.not_via.clone(),
+    }
+}
+
 pub fn plan(given: &Given) -> Plan {
     let run = RunId::from_random([1; 6]);
     let id = ProbeId::new(&run, [2; 16]);
@@ -80,14 +88,9 @@ pub fn plan(given: &Given) -> Plan {
         ticket: None,
         approved_by: None,
     };
-    let path = |(name, path): (&String, &Path)| PathRule {
-        name: name.clone(),
-        via: path.via.clone(),
-        not_via: path.not_via.clone(),
-    };
     Plan {
         spacing: Duration::ZERO,
-        paths: given.paths.iter().map(path).collect(),
+        paths: given.paths.iter().map(path_rule).collect(),
         templates: std::collections::BTreeMap::new(),
         traces: given
             .traces
