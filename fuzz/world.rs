@@ -74,6 +74,7 @@ impl World {
             address: "billing@contoso.example".to_owned(),
             role: None,
             owner: None,
+            backup: None,
             tags: vec![],
             meant: vec![],
             group: false,
