@@ -10,6 +10,7 @@ use mail_parser::MessageParser;
 use mailflow::{
     evidence::{Finding, Post, Recognizer},
     model::{AlterationKind, MailboxName, MessageKind, Plan, Probe, Survived},
+    scrub::Scrubber,
 };
 use std::{collections::HashSet, fmt::Write, fs, sync::Arc};
 
@@ -194,4 +195,28 @@ fn what_is_composed_arrives_unaltered() {
         let body = message.windows(4).position(|four| four == b"\r\n\r\n").expect("a body");
         assert_eq!(recognizer.peek(&message[body..]), Some(probe.id), "{kind}");
     }
+}
+
+#[test]
+fn a_secret_that_comes_back_as_the_name_of_a_method_is_not_told() {
+    let probe = probe_named("plain");
+    let arrived = format!(
+        "Authentication-Results: mx.contoso.example; correct-horse=pass\r\nReceived: from a by mx.contoso.example; Mon, 23 Nov 2026 10:00:00 +0000\r\n{}",
+        original(&probe).replace('\n', "\r\n")
+    );
+    let told = |scrubber: Scrubber| {
+        let plan = Arc::new(plan());
+        let recognizer = Recognizer::new(key(), plan, Box::new(|_| None), scrubber);
+        let findings = recognizer.read(arrived.as_bytes(), &MailboxName::from("billing"), at());
+        let [Finding::Copy { evidence, .. }] = &findings[..] else {
+            panic!("{findings:?}")
+        };
+        evidence.authentication.keys().cloned().collect::<Vec<_>>()
+    };
+    assert!(told(scrubber()).contains(&"correct-horse".to_owned()), "it is read");
+    let guarded = told(Scrubber::new("probe@sender.example", &"correct-horse".into()));
+    assert!(
+        !guarded.is_empty() && guarded.iter().all(|name| !name.contains("correct-horse")),
+        "{guarded:?}"
+    );
 }

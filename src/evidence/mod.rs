@@ -194,6 +194,12 @@ impl Recognizer {
                 for words in evidence.words_mut() {
                     *words = self.scrubber.scrub(words);
                 }
+                // The names of the methods are the message's words too.
+                let results = std::mem::take(&mut evidence.authentication);
+                evidence.authentication = results
+                    .into_iter()
+                    .map(|(name, result)| (self.scrubber.scrub(&name), result))
+                    .collect();
             }
             Finding::Dsn { dsn, .. } => {
                 for words in [
