@@ -95,6 +95,7 @@ impl World {
                 change: None,
                 description: None,
                 compare: None,
+                origin: mailflow::model::Origin::default(),
             },
             recipients: vec![recipient],
             senders: vec![sender],
@@ -105,6 +106,8 @@ impl World {
             traces: BTreeMap::new(),
             paths: vec![],
             templates: BTreeMap::new(),
+            recheck: vec![],
+            scope: None,
         });
         let of = plan.clone();
         let originals = move |id: ProbeId| of.probes.iter().find(|probe| probe.id == id).map(|probe| compose(&of, probe));

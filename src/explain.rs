@@ -12,6 +12,7 @@ mod cause;
 mod dns;
 mod exchange;
 mod filtered;
+mod later;
 mod notes;
 mod quote;
 mod refusal;
@@ -76,7 +77,12 @@ pub fn explain(probe: &JudgedProbe) -> (String, Option<String>) {
         },
         Outcome::Passed | Outcome::Failed | Outcome::Unknown => {}
     }
-    let mut steps = notes.into_iter().filter_map(|note| note.step);
+    let later = later::finding(probe);
+    if let Some(later) = &later {
+        explanation.push(' ');
+        explanation.push_str(&later.sentence);
+    }
+    let mut steps = later.into_iter().chain(notes).filter_map(|note| note.step);
     // A verdict that was expected needs no step of its own; where such a probe fails, a note says why.
     let step = if is_expected(probe) {
         steps.next()
@@ -85,6 +91,11 @@ pub fn explain(probe: &JudgedProbe) -> (String, Option<String>) {
         seen.and_then(|(_, step)| step).or(main.step).or_else(|| steps.next())
     };
     (explanation, step)
+}
+
+/// What the latest second look found of a probe, in one sentence, if that is worth a word.
+pub fn later(probe: &JudgedProbe) -> Option<String> {
+    later::finding(probe).map(|finding| finding.sentence)
 }
 
 /// Why a message came back, or waits, as its notification tells.

@@ -15,6 +15,8 @@
 //!      │   ├─ send    trait Sender:  smtp (a named host), mx (by DNS), graph (from inside a tenant)
 //!      │   ├─ watch   trait Watcher: imap, graph
 //!      │   └─ journal trait Log:     events of each run in SQLite, the tag key, the lock of a live run
+//!      ├─ alert       what changed and who is told; one file a service: webhook, Slack, Teams, PagerDuty, Opsgenie, ntfy, mail
+//!      ├─ web         the pages of `serve`: who may see them, and the HTTP around them
 //!      ├─ report      one file a format: a judged run becomes bytes
 //!      ├─ config      site and scenario: text becomes values, every mistake with its place; the sources of secrets
 //!      ├─ posture     what the DNS and the mail hosts show of a domain: MX, SPF, DKIM, DMARC, TLS; one file a check
@@ -24,8 +26,10 @@
 //!      plan           site x scenario x start: every probe with its deadlines
 //!      compose        a probe becomes an RFC 5322 message, one file a kind
 //!      evidence       bytes become findings: whose tag, a copy or a notification or an answer, what was altered
+//!      schedule       cron expressions and time zones: what is due, what was missed
 //!      judge          plan x events x now: verdicts
 //!      explain        a judged probe: one sentence, one next step
+//!      history        the outcomes of many runs: success, latency, flapping, since when
 //!      compare        two judged runs, or two routes of one: what is different
 //!  ─────────────────────────────────────────────────────────────── ground
 //!      model          the nouns
@@ -53,6 +57,7 @@
 //! - Time, randomness and the environment come in as arguments; `clippy.toml` names what is forbidden elsewhere.
 //! - A mail server, a message and a header are hostile: bounded reads, no panics, escaped wherever they are shown.
 
+pub mod alert;
 pub mod app;
 pub mod cli;
 pub mod clock;
@@ -63,6 +68,7 @@ pub mod credentials;
 pub mod dns;
 pub mod evidence;
 pub mod explain;
+pub mod history;
 pub mod journal;
 pub mod judge;
 pub mod microsoft;
@@ -72,7 +78,9 @@ pub mod postoffice;
 pub mod posture;
 pub mod report;
 pub mod run;
+pub mod schedule;
 pub mod scrub;
 pub mod send;
 pub mod tls;
 pub mod watch;
+pub mod web;

@@ -5,5 +5,8 @@ use mailflow::{app, cli::Cli};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    app::main(Cli::parse())
+    match Cli::try_parse() {
+        Ok(cli) => app::main(cli),
+        Err(error) => app::misused(&error),
+    }
 }

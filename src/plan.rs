@@ -7,8 +7,8 @@ mod warnings;
 pub use warnings::warnings;
 
 use crate::model::{
-    Case, Expectation, MailboxAccess, MailboxName, MessageKind, NextHop, Place, Plan, Probe, ProbeId, Recipient, RecipientFilter, Route,
-    RouteKind, RunId, RunInfo, Scenario, Site, Subset, TagKey, Time, matches,
+    Case, Expectation, MailboxAccess, MailboxName, MessageKind, NextHop, Origin, Place, Plan, Probe, ProbeId, Recipient, RecipientFilter,
+    Route, RouteKind, RunId, RunInfo, Scenario, Site, Subset, TagKey, Time, matches,
 };
 use std::{
     cmp::Reverse,
@@ -28,6 +28,8 @@ pub struct Start<'a> {
     pub version: &'a str,
     /// The change number to keep with the run.
     pub change: Option<String>,
+    /// Who starts it, from which files, as which round of a night.
+    pub origin: Origin,
     /// `--only`: each narrows further, but several of one kind widen each other.
     pub only: &'a [Subset],
 }
@@ -163,6 +165,7 @@ pub fn plan(site: &Site, scenario: &Scenario, start: &Start, random: &mut dyn Fn
             change: start.change.clone(),
             description: scenario.description.clone(),
             compare: scenario.compare.clone(),
+            origin: start.origin.clone(),
         },
         paths: site.paths.clone(),
         traces: traces(site, &mailboxes),
@@ -172,6 +175,8 @@ pub fn plan(site: &Site, scenario: &Scenario, start: &Start, random: &mut dyn Fn
         senders: senders.values,
         spacing: scenario.limits.spacing.unwrap_or_default(),
         templates: templates(scenario, &probes),
+        recheck: scenario.recheck.clone(),
+        scope: None,
         probes,
     })
 }

@@ -39,8 +39,8 @@ impl Scrubber {
         let secret = secret.expose_secret();
         let mut known = self.0.write().unwrap_or_else(PoisonError::into_inner);
         for form in forms(user, secret) {
-            // Servers that echo a line may have changed its case.
-            let lower = form.to_ascii_lowercase();
+            // Servers that echo a line may have changed its case, or set its letters apart.
+            let lower = Letters::of(&form, is_apart).text;
             if lower.len() >= WINDOW {
                 known.windows.extend(
                     lower
@@ -64,16 +64,20 @@ impl Scrubber {
     /// `text` without them.
     pub fn scrub(&self, text: &str) -> String {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let lower = text.to_ascii_lowercase();
-        let mut secret = vec![false; lower.len()];
-        for (start, window) in lower.as_bytes().windows(WINDOW).enumerate() {
+        let mut secret = vec![false; text.len()];
+        let letters = Letters::of(text, is_apart);
+        for (start, window) in letters.text.as_bytes().windows(WINDOW).enumerate() {
             if <[u8; WINDOW]>::try_from(window).is_ok_and(|window| known.windows.contains(&window)) {
-                mark(&mut secret, start, WINDOW);
+                letters.mark(&mut secret, start, WINDOW);
             }
         }
-        for short in &known.short {
-            for (start, found) in lower.match_indices(short.expose_secret()) {
-                mark(&mut secret, start, found.len());
+        if !known.short.is_empty() {
+            // The letters of two words may by chance be those of a short one.
+            let letters = Letters::of(text, is_unseen);
+            for short in &known.short {
+                for (start, found) in letters.text.match_indices(short.expose_secret()) {
+                    letters.mark(&mut secret, start, found.len());
+                }
             }
         }
         let mut clean = String::with_capacity(text.len());
@@ -113,8 +117,45 @@ fn forms(user: &str, secret: &str) -> [String; 7] {
     ]
 }
 
-fn mark(secret: &mut [bool], start: usize, length: usize) {
-    secret.iter_mut().skip(start).take(length).for_each(|byte| *byte = true);
+/// A text in lower case without what may stand between the letters of a secret, and where each octet of it stands in the whole.
+struct Letters {
+    text: String,
+    places: Vec<usize>,
+}
+
+impl Letters {
+    fn of(whole: &str, is_left_out: fn(char) -> bool) -> Self {
+        let mut letters = Self {
+            text: String::with_capacity(whole.len()),
+            places: Vec::with_capacity(whole.len()),
+        };
+        for (place, letter) in whole.char_indices().filter(|(_, letter)| !is_left_out(*letter)) {
+            letters.text.push(letter.to_ascii_lowercase());
+            letters.places.extend(place..place + letter.len_utf8());
+        }
+        letters
+    }
+
+    /// Marks, in the whole, what stands between two octets of the letters.
+    fn mark(&self, secret: &mut [bool], start: usize, length: usize) {
+        let last = (start + length).checked_sub(1).and_then(|last| self.places.get(last));
+        if let (Some(&first), Some(&last)) = (self.places.get(start), last) {
+            secret.iter_mut().take(last + 1).skip(first).for_each(|octet| *octet = true);
+        }
+    }
+}
+
+/// Whether a character may stand between the letters of a secret that is still read as one: blanks, and what is not seen.
+fn is_apart(character: char) -> bool {
+    character.is_whitespace() || is_unseen(character)
+}
+
+/// Whether a character takes no place: controls, and those that join, part or turn others.
+fn is_unseen(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{AD}' | '\u{34F}' | '\u{61C}' | '\u{180B}'..='\u{180F}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
+            | '\u{2060}'..='\u{206F}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' | '\u{E0000}'..='\u{E0FFF}')
 }
 
 impl fmt::Debug for Scrubber {
@@ -169,6 +210,22 @@ mod tests {
             "masking would spell it out"
         );
         assert_eq!(scrubber("").scrub("x"), "x");
+    }
+
+    #[test]
+    fn what_sets_its_letters_apart_hides_no_secret() {
+        let guard = scrubber("Hunter2 S3cret");
+        let apart = |gap: &str| "Hunter2 S3cret".chars().map(String::from).collect::<Vec<_>>().join(gap);
+        for gap in ["", " ", "  ", "\u{200B}", "\u{2060} ", "\u{AD}", "\u{202E}", "\t"] {
+            assert_eq!(guard.scrub(&format!("you said {}.", apart(gap))), "you said [secret].", "{gap:?}");
+        }
+        assert_eq!(guard.scrub("a hunter saw two secrets"), "a hunter saw two secrets");
+        let short = scrubber("pass");
+        assert_eq!(
+            short.scrub("p\u{200B}ass, and the top assembly"),
+            "[secret], and the top assembly",
+            "a short one is not found across words"
+        );
     }
 
     #[test]

@@ -220,8 +220,20 @@ fn a_change_of_policy_is_named_and_nothing_is_where_nothing_changed() {
     );
     let (code, _, told) = bench.run("policy.yaml");
     assert_eq!(code, Some(0), "{told}");
-    let (code, told) = bench.mailflow(&["baseline", "last", "before"]);
+    let (code, told) = bench.mailflow(&["baseline", "last", "old"]);
     assert_eq!(code, Some(0), "{told}");
+    let (code, told) = bench.mailflow(&["baseline", "--rename", "old", "before"]);
+    assert!(code == Some(0) && told.contains("What was called old is before now."), "{told}");
+    let (code, told) = bench.mailflow(&["baseline"]);
+    assert!(
+        code == Some(0) && told.contains("before") && told.contains("9 passed") && !told.contains("old"),
+        "{told}"
+    );
+    let (code, told) = bench.mailflow(&["compare", "befor", "last"]);
+    assert!(
+        code == Some(2) && told.contains("there is no run \"befor\"; did you mean before?"),
+        "{told}"
+    );
     bench.run("policy.yaml");
     let (code, compared, told) = bench.compare("before", "last");
     assert!(
@@ -267,6 +279,7 @@ fn what_cannot_be_compared_is_refused_in_plain_words() {
     let state = tempfile::tempdir().unwrap();
     let mailflow = |arguments: &[&str]| {
         let output = Command::new(env!("CARGO_BIN_EXE_mailflow"))
+            .current_dir(state.path())
             .args(arguments)
             .arg("--state")
             .arg(state.path())
@@ -274,18 +287,59 @@ fn what_cannot_be_compared_is_refused_in_plain_words() {
             .unwrap();
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
     };
+    let report = include_str!("report/judged.json");
+    for (file, text) in [
+        ("run.json", report),
+        ("newer.json", &report.replacen("mailflow.report/1", "mailflow.report/2", 1)),
+        ("comparison.json", "{ \"schema\": \"mailflow.comparison/1\" }"),
+        ("cut.json", &report[..report.len() / 2]),
+        ("notes.txt", "The gateway is slow today.\n"),
+    ] {
+        fs::write(state.path().join(file), text).unwrap();
+    }
     for (arguments, words) in [
         (&["compare", "last~1", "last"][..], "no run is stored yet"),
         (&["compare", "nowhere.json", "last"], "the report nowhere.json cannot be read"),
-        (&["compare", "Cargo.toml", "last"], "Cargo.toml: not a report in JSON"),
+        (&["compare", "notes.txt", "last"], "notes.txt: not a report in JSON"),
+        (
+            &["compare", "cut.json", "run.json"],
+            "cut.json: not a report in JSON: EOF while parsing",
+        ),
+        (
+            &["compare", "run.json", "newer.json"],
+            "newer.json: a later version of mailflow wrote this report",
+        ),
+        (
+            &["compare", "run.json", "newer.json"],
+            "help: compare with a mailflow that is at least as new",
+        ),
+        (
+            &["compare", "comparison.json", "run.json"],
+            "comparison.json: this is no report of a run: it follows the schema `mailflow.comparison/1`",
+        ),
+        (
+            &["compare", "run.json", "run.json", "--only", "recipient:zzz@*"],
+            "neither run has a probe of what `--only` names",
+        ),
+        (
+            &["compare", "run.json", "run.json", "--report", "otlp=trace.json"],
+            "a comparison has no format `otlp`; it has terminal,",
+        ),
+        (
+            &["compare", "run.json", "run.json", "--push", "http://localhost:9"],
+            "this verb has nothing to send",
+        ),
         (&["baseline", "last", "last~1"], "made of letters, digits"),
         (&["baseline", "last", "last"], "`last` is the latest run"),
         (&["baseline", "--remove", "before"], "there is no baseline before"),
+        (&["baseline", "--rename", "before", "after"], "there is no baseline before"),
+        (&["baseline", "--rename", "before", "last"], "`last` is the latest run"),
         (&["baseline", "last"], "<NAME>"),
     ] {
         let (code, told) = mailflow(arguments);
         assert!(code == Some(2) && told.contains(words), "{arguments:?}: {told}");
     }
+    assert!(!state.path().join("trace.json").exists(), "refused before anything is done");
     let (code, told) = mailflow(&["baseline"]);
     assert!(code == Some(0) && told.contains("No run has a name yet"), "{told}");
 }

@@ -356,6 +356,31 @@ recipients:
 }
 
 #[test]
+fn a_mailbox_that_names_its_quarantine_says_where_one_is() {
+    let site = read(
+        "sender: { address: probe@sender.example }
+routes: { r: { smtp: { url: 'smtp://smtp.sender.example' } } }
+mailboxes:
+  both: { imap: { url: 'imaps://i.example', user: a, password: { env: A } }, folders: { quarantine: Held } }
+  plain: { imap: { url: 'imaps://i.example', user: b, password: { env: B } } }
+recipients:
+  - { address: a@contoso.example, mailbox: both }
+  - { address: b@contoso.example, mailbox: plain }
+  - { address: list@contoso.example, reaches: [both, plain] }
+",
+    );
+    let policies: Vec<_> = site.recipients.iter().map(|recipient| recipient.quarantine.clone()).collect();
+    assert_eq!(
+        policies,
+        [
+            QuarantinePolicy::Mailboxes(Vec::new()),
+            QuarantinePolicy::Unsaid,
+            QuarantinePolicy::Unsaid
+        ]
+    );
+}
+
+#[test]
 fn traces_speak_for_quarantine_and_for_mailboxes_that_are_not_read() {
     let site = site(Path::new("tests/config/valid/traces.yaml")).unwrap_or_else(|mistakes| panic!("{mistakes}"));
     let told = |recipient: &mailflow::model::Recipient| {

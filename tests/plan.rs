@@ -28,6 +28,7 @@ fn planned(site: &Site, scenario: &Scenario, only: &[Subset]) -> Result<Plan, Pl
         key: &key,
         version: "1.2.3",
         change: Some("CHG-4711".to_owned()),
+        origin: mailflow::model::Origin::default(),
         only,
     };
     let mut count = 0_u128;

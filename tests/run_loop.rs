@@ -310,6 +310,9 @@ fn planned(locals: &[&str]) -> Arc<Plan> {
         paths: Vec::new(),
         own_domains: vec![],
         dkim: BTreeMap::new(),
+        alerts: vec![],
+        schedules: vec![],
+        serve_token: None,
         tenants: vec![],
         routes: vec![Route {
             name: "mx".into(),
@@ -357,6 +360,7 @@ fn planned(locals: &[&str]) -> Arc<Plan> {
         limits: Limits::default(),
         compare: None,
         templates: std::collections::BTreeMap::new(),
+        recheck: Vec::new(),
         site: None,
     };
     let mut count = 0_u8;
@@ -367,6 +371,7 @@ fn planned(locals: &[&str]) -> Arc<Plan> {
         key: &key,
         version: "0",
         change: None,
+        origin: mailflow::model::Origin::default(),
         only: &[],
     };
     Arc::new(

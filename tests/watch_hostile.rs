@@ -466,3 +466,95 @@ async fn a_folder_that_is_refused_blinds_its_mailbox_until_it_opens() {
     assert_eq!(reasons(&desk.stop().await).len(), 1, "it is said once");
     assert_eq!(fake.world().connections, 1, "the connection is good");
 }
+
+#[tokio::test]
+async fn a_probe_below_a_long_header_is_found() {
+    let fake = Fake::start(|_, _| Act::Behave).await;
+    let mut desk = Desk::new(&[MAILBOX]);
+    desk.start(watcher(&fake), HashMap::new());
+    desk.baselines(&[MAILBOX]).await;
+    desk.send();
+    let filler = format!("X-Filter: {}\r\n", "words ".repeat(10));
+    fake.deliver(format!("{}{}", filler.repeat(5_000), desk.message(0)));
+    desk.seen(0, MAILBOX).await;
+    desk.look(MAILBOX).await;
+    assert_eq!((desk.copies(0), reasons(&desk.stop().await).len()), (1, 0));
+}
+
+#[tokio::test]
+async fn a_header_without_an_end_is_never_called_looked_at() {
+    let fake = Fake::start(|_, _| Act::Behave).await;
+    let mut desk = Desk::new(&[MAILBOX]);
+    desk.start(watcher(&fake), HashMap::new());
+    desk.baselines(&[MAILBOX]).await;
+    desk.send();
+    let message = format!("X-Long: {}\r\n\r\nx\r\n", "words ".repeat(200_000));
+    fake.deliver(message);
+    desk.want_look(MAILBOX);
+    desk.until(|what| matches!(what, What::Blind { .. })).await;
+    assert_eq!(
+        reasons(&desk.heard),
+        ["the header of a message in the folder \"INBOX\" goes on after its first 1024 kB, so it cannot be told from ours"]
+    );
+    fake.deliver(desk.message(0));
+    desk.seen(0, MAILBOX).await;
+    desk.stop().await;
+}
+
+#[tokio::test]
+async fn an_inbox_whose_status_is_refused_is_opened_all_the_same() {
+    let list = "* LIST () \"/\" INBOX\r\n* LIST (\\Junk) \"/\" Junk\r\nTAG OK done\r\n";
+    let capabilities = "* CAPABILITY IMAP4rev1 AUTH=PLAIN SASL-IR IDLE UIDPLUS\r\nTAG OK done\r\n";
+    let refusing = Arc::new(AtomicBool::new(false));
+    let gate = Arc::clone(&refusing);
+    let fake = Fake::start(move |_, command| match command {
+        "CAPABILITY" => Act::Instead(capabilities.to_owned()),
+        "EXAMINE \"INBOX\"" if gate.load(Ordering::SeqCst) => Act::Instead("TAG NO [NOPERM] hands off\r\n".to_owned()),
+        _ if command.starts_with("LIST") => Act::Instead(list.to_owned()),
+        _ if command.starts_with("STATUS") && command.contains("INBOX") => Act::Instead("TAG NO busy\r\n".to_owned()),
+        _ => Act::Behave,
+    })
+    .await;
+    let mut desk = Desk::new(&[MAILBOX]);
+    desk.start(watcher(&fake), HashMap::new());
+    desk.baselines(&[MAILBOX]).await;
+    desk.send();
+    fake.deliver(desk.message(0));
+    desk.seen(0, MAILBOX).await;
+    desk.stop().await;
+    refusing.store(true, Ordering::SeqCst);
+    let mut desk = Desk::new(&[MAILBOX]);
+    desk.start(watcher(&fake), HashMap::new());
+    desk.until(|what| matches!(what, What::Blind { .. })).await;
+    assert_eq!(
+        reasons(&desk.stop().await),
+        ["the server lists the folder \"INBOX\" and refuses to show it: [NOPERM] hands off"]
+    );
+}
+
+#[tokio::test]
+async fn the_password_as_the_name_of_a_folder_is_not_told() {
+    let list = "* LIST () \"/\" INBOX\r\n* STATUS INBOX (UIDNEXT 1 UIDVALIDITY 7 MESSAGES 0)\r\n\
+        * LIST () \"/\" \"F HUNTER2\"\r\n* STATUS \"F HUNTER2\" (UIDNEXT 1 UIDVALIDITY 1 MESSAGES 0)\r\n\
+        * LIST () \"/\" \"F hunt er2\"\r\n* STATUS \"F hunt er2\" (UIDNEXT 1 UIDVALIDITY 1 MESSAGES 0)\r\nTAG OK done\r\n";
+    let fake = Fake::start(move |_, command| {
+        if command.starts_with("LIST") {
+            Act::Instead(list.to_owned())
+        } else {
+            Act::Behave
+        }
+    })
+    .await;
+    let mut desk = Desk::new(&[MAILBOX]);
+    desk.start(watcher(&fake), HashMap::new());
+    desk.baselines(&[MAILBOX]).await;
+    let told = desk.stop().await;
+    let marks = told.iter().find_map(|event| match &event.what {
+        What::Baseline { folders, .. } => Some(folders.iter().map(|mark| mark.folder.clone()).collect::<Vec<_>>()),
+        _ => None,
+    });
+    let mut marks = marks.expect("a baseline");
+    marks.sort();
+    let expected = ["F [secret]", "F hunt er2", "INBOX"];
+    assert_eq!(marks, expected, "a short one is not found across blanks");
+}

@@ -125,6 +125,7 @@ impl Load {
             key: &key,
             version: "bench",
             change: None,
+            origin: mailflow::model::Origin::default(),
             only: &[],
         };
         let mut number = 0_u128;

@@ -2,6 +2,8 @@
 
 use super::{Code, Desk, Halt, identity_of, output::Output, run::recognizer, world::World};
 use crate::{
+    journal::Log,
+    model::{Event, What},
     report::{counted, escape},
     scrub::Scrubber,
 };
@@ -51,6 +53,8 @@ impl Desk {
         let mut removed: BTreeMap<String, u32> = BTreeMap::new();
         let mut trouble: BTreeMap<String, String> = BTreeMap::new();
         for plan in plans {
+            // Held, so that nobody looks again while it is being cleaned; and a second look must know that it was.
+            let log = if dry_run { None } else { Some(journal.take_up(&plan.run.id)?) };
             let plan = Arc::new(plan);
             let recognizer = recognizer(&key, &plan, Scrubber::default());
             let world = World::to_clean(&site, &plan, self.clock).await;
@@ -61,6 +65,12 @@ impl Desk {
             trouble.extend(world.unwatched.into_iter().map(|(name, reason)| (name.to_string(), reason)));
             while let Some(Ok(cleaned)) = cleaning.join_next().await {
                 for (mailbox, result) in cleaned {
+                    if let (Ok(removed @ 1..), Some(log)) = (&result, &log) {
+                        let (mailbox, removed) = (mailbox.clone(), *removed);
+                        let cleaned = What::Cleaned { mailbox, removed };
+                        let at = self.clock.now();
+                        log.write(&Event { at, what: cleaned }).await?;
+                    }
                     match result {
                         Ok(count) => *removed.entry(mailbox.to_string()).or_default() += count,
                         Err(reason) => drop(trouble.insert(mailbox.to_string(), reason)),

@@ -1,6 +1,6 @@
 //! `mailflow demo`: the main job on an embedded mail world. Only the world is made up: its site is an ordinary file, and all else is what `run` does.
 
-use super::{Code, Desk, Halt, output::Target};
+use super::{Code, Desk, Halt};
 use crate::{
     config,
     postoffice::{
@@ -23,7 +23,7 @@ const APP: &str = "9f20c1d2-3a4b-4c5d-8e6f-7a8b9c0d1e2f";
 
 impl Desk {
     pub(super) async fn demo(&mut self, scenario: Option<&Path>) -> Result<Code, Halt> {
-        let targets = Target::all(&self.shared.report)?;
+        let targets = self.targets(false)?;
         let clock = self.clock;
         let secret = data_encoding::HEXLOWER.encode(&self.random_bytes::<16>()?);
         let tenant = Config::new(App::with_secret(APP, &secret));
@@ -48,8 +48,9 @@ impl Desk {
         let (mut judged, interrupted) = self.measure(&site, &read, &key).await?;
         let gone = || "Interrupted. The demonstration's mail world ended with it, so there is nothing to go on with.".to_owned();
         self.output.cannot_go_on();
-        let code = self.conclude(&mut judged, &targets, interrupted.then(gone));
-        if scenario.is_some() || interrupted {
+        let code = self.conclude(&mut judged, &targets, interrupted.then(gone)).await;
+        // What a plugin says and what it ends with must be the same.
+        if scenario.is_some() || interrupted || self.output.is_plugin() {
             return Ok(code);
         }
         self.output

@@ -1,21 +1,29 @@
 //! The verbs, one file each: the only place that knows everybody, reads the environment and writes the bytes.
 
+mod alerts;
+mod attestation;
 mod baseline;
 mod check;
 mod clean;
 mod compare;
 mod demo;
 mod domains;
+mod history;
+mod notice;
+mod origin;
 mod output;
 mod permissions;
 mod plan;
 mod proofs;
+mod recheck;
 mod report;
 mod run;
 mod runs;
+mod serve;
 mod shell;
 mod sign_ins;
 mod tenants;
+mod upload;
 mod watch;
 mod world;
 
@@ -24,11 +32,13 @@ use crate::{
     clock::Clock,
     config::{self, Diagnostics, secrets},
     journal::{self, Journal, JournalError, StateError},
-    model::{KEY_LENGTH, Outcome, Scenario, Site, TagKey},
+    model::{KEY_LENGTH, Outcome, RunId, Scenario, Site, TagKey},
+    report::nagios,
 };
-use output::Output;
+use output::{Output, Targets};
 use ring::rand::{SecureRandom, SystemRandom};
 use std::{
+    io::Write,
     path::{Path, PathBuf},
     process::ExitCode,
 };
@@ -40,6 +50,8 @@ enum Code {
     Passed,
     /// Something failed.
     Failed,
+    /// As [`Code::Failed`], but all that failed has arrived where it should, only late.
+    Late,
     /// Usage, site or scenario error; nothing was sent.
     Refused,
     /// Nothing failed, something is unknown.
@@ -48,19 +60,18 @@ enum Code {
     Interrupted,
 }
 
-impl From<Code> for ExitCode {
-    fn from(code: Code) -> Self {
-        Self::from(match code {
-            Code::Passed => 0,
-            Code::Failed => 1,
-            Code::Refused => 2,
-            Code::Unknown => 3,
-            Code::Interrupted => 130,
+impl Code {
+    /// What the process ends with: by the contract or, with `--format nagios`, by the convention of monitoring plugins.
+    fn exit(self, plugin: bool) -> ExitCode {
+        ExitCode::from(match (self, plugin) {
+            (Self::Passed, _) => 0,
+            (Self::Failed, false) | (Self::Late, _) => 1,
+            (Self::Refused, false) | (Self::Failed, true) => 2,
+            (Self::Unknown, _) | (Self::Refused | Self::Interrupted, true) => 3,
+            (Self::Interrupted, false) => 130,
         })
     }
-}
 
-impl Code {
     fn of(outcomes: impl Iterator<Item = Outcome>) -> Self {
         let rank = |outcome| match outcome {
             Outcome::Passed | Outcome::Waived => (0, Self::Passed),
@@ -85,6 +96,8 @@ enum Halt {
     Sentence(String),
     /// The same, of a run that could not go on: something may have been sent, and `watch` can finish it.
     Stopped(String),
+    /// A living process holds the run.
+    Held(RunId),
 }
 
 impl From<Diagnostics> for Halt {
@@ -116,21 +129,24 @@ impl From<String> for Halt {
 }
 
 /// What every verb works with.
+#[derive(Clone)]
 struct Desk {
     shared: Shared,
     clock: Clock,
     output: Output,
     random: SystemRandom,
+    /// Whether runs are told of by alerts.
+    tells: bool,
 }
 
 /// Does what the command line asks for.
 pub fn main(cli: Cli) -> ExitCode {
-    let mut output = Output::new(&cli.shared);
+    let output = Output::new(&cli.shared);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            output.error(&format!("the runtime cannot be started: {error}"));
-            return Code::Refused.into();
+            let halt = Halt::Sentence(format!("the runtime cannot be started: {error}"));
+            return output.halted(halt).exit(output.is_plugin());
         }
     };
     // The clock rests on tokio's time, which belongs to a runtime.
@@ -140,58 +156,95 @@ pub fn main(cli: Cli) -> ExitCode {
         clock,
         output: output.clone(),
         random: SystemRandom::new(),
+        tells: !matches!(
+            cli.verb,
+            Verb::Demo { .. } | Verb::Run { no_alerts: true, .. } | Verb::Watch { no_alerts: true } | Verb::Serve { no_alerts: true, .. }
+        ),
     };
     let result = runtime.block_on(desk.act(cli.verb));
     // A resolver or a reader that still hangs must not keep the process.
     runtime.shutdown_background();
-    match result {
-        Ok(code) => code.into(),
-        Err(Halt::Mistakes(mistakes)) => {
-            output.mistakes(&mistakes);
-            Code::Refused.into()
-        }
-        Err(Halt::Both(both)) => {
-            output.mistakes(&both.0);
-            output.mistakes(&both.1);
-            Code::Refused.into()
-        }
-        Err(Halt::Sentence(sentence)) => {
-            output.error(&sentence);
-            Code::Refused.into()
-        }
-        Err(Halt::Stopped(sentence)) => {
-            output.error(&sentence);
-            Code::Interrupted.into()
-        }
+    let code = match result {
+        Ok(code) => code,
+        Err(halt) => output.halted(halt),
+    };
+    code.exit(output.is_plugin())
+}
+
+/// Shows why the command line cannot be acted on, or the help that it asks for.
+pub fn misused(error: &clap::Error) -> ExitCode {
+    // The arguments could not be parsed, but a monitoring system reads standard output alone, and takes 2 for CRITICAL.
+    let arguments: Vec<String> = std::env::args_os()
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .collect();
+    let plugin =
+        arguments.iter().any(|argument| argument == "--format=nagios") || arguments.windows(2).any(|pair| pair == ["--format", "nagios"]);
+    if plugin && error.use_stderr() {
+        let mut out = std::io::stdout().lock();
+        // Nobody is left who could be told that it failed.
+        let _ = out.write_all(&nagios::trouble_line(&error.render().to_string()));
+        return Code::Refused.exit(true);
     }
+    let _ = error.print();
+    ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(2))
 }
 
 impl Desk {
     async fn act(mut self, verb: Verb) -> Result<Code, Halt> {
         let reports = matches!(
             verb,
-            Verb::Run { .. } | Verb::Watch | Verb::Report { .. } | Verb::Compare { .. } | Verb::Demo { .. }
+            Verb::Run { .. } | Verb::Watch { .. } | Verb::Recheck { .. } | Verb::Report { .. } | Verb::Demo { .. }
         );
-        if !reports && !self.shared.report.is_empty() {
+        let shows = reports || matches!(verb, Verb::Compare { .. } | Verb::History { .. } | Verb::Notice { .. });
+        if !shows && (!self.shared.report.is_empty() || self.shared.format.is_some()) {
             return Err(Halt::Sentence(
-                "this verb writes no report\n  help: `--report` goes with run, watch, report, compare and demo".to_owned(),
+                "this verb writes no report\n  help: `--report` and `--format` go with run, watch, recheck, report, compare, history, notice and demo".to_owned(),
             ));
         }
-        match verb {
+        if !reports && (self.shared.push.is_some() || self.shared.otlp.is_some()) {
+            return Err(Halt::Sentence(
+                "this verb has nothing to send\n  help: `--push` and `--otlp` go with run, watch, recheck, report and demo".to_owned(),
+            ));
+        }
+        let tidies = matches!(verb, Verb::Run { .. } | Verb::Watch { .. } | Verb::Recheck { .. }) && self.shared.keep.is_some();
+        if self.shared.keep.is_some() && !tidies && !matches!(verb, Verb::Runs { .. }) {
+            return Err(Halt::Sentence(
+                "this verb removes nothing from the journal\n  help: `--keep` goes with run, watch, recheck and runs".to_owned(),
+            ));
+        }
+        let code = match verb {
             Verb::Check { scenario } => self.check(scenario.as_deref()).await,
             Verb::Plan { scenario } => self.plan(&scenario).await,
-            Verb::Run { scenario } => self.run(&scenario).await,
-            Verb::Watch => self.watch().await,
-            Verb::Report { run } => self.report(&run),
-            Verb::Runs => self.runs(),
+            Verb::Notice { scenario, at } => self.notice(&scenario, at).await,
+            Verb::Run { scenario, .. } => self.run(&scenario).await,
+            Verb::Watch { .. } => self.watch().await,
+            Verb::Recheck { run, due } => self.recheck(&run, due).await,
+            Verb::Report { run, max_age } => self.report(&run, max_age).await,
+            Verb::Runs { dry_run } => self.runs(dry_run),
+            Verb::History { recipient, since } => self.history(recipient, since),
             Verb::Compare { before, after } => self.compare(&before, &after),
-            Verb::Baseline { run, name, remove } => self.baseline(run.as_deref(), name.as_deref(), remove.as_deref()),
+            Verb::Baseline { run, name, rename, remove } => {
+                self.baseline(run.as_deref(), name.as_deref(), rename.as_deref(), remove.as_deref())
+            }
             Verb::Clean { runs, dry_run, yes } => self.clean(&runs, dry_run, yes).await,
+            Verb::Serve { sites, listen, .. } => self.serve(&sites, listen).await,
+            Verb::Alert { test, targets } => self.alert(test, &targets).await,
             Verb::Demo { scenario } => self.demo(scenario.as_deref()).await,
             Verb::Schema { kind } => self.schema(kind),
             Verb::Completions { shell } => self.completions(shell),
             Verb::Man => self.man(),
+        }?;
+        if tidies {
+            // What was measured counts; what is in the way of tidying up is only said.
+            self.tidy_up();
         }
+        Ok(code)
+    }
+
+    /// Where the reports go; refused before anything is sent if that cannot be. `heeded`: whether the environment has a say in this.
+    fn targets(&self, heeded: bool) -> Result<Targets, Halt> {
+        let heeded = |name: &str| if heeded { environment(name) } else { None };
+        Ok(Targets::of(&self.shared, &heeded)?)
     }
 
     /// The site of `--site`.
@@ -204,11 +257,13 @@ impl Desk {
             )));
         }
         let text = config::load(path)?;
-        config::read_site(path, &text).or_else(|mistakes| match config::read_scenario(path, &text) {
+        let site = config::read_site(path, &text).or_else(|mistakes| match config::read_scenario(path, &text) {
             // A scenario that carries its site.
             Ok(Scenario { site: Some(site), .. }) => Ok(site),
-            _ => Err(mistakes.into()),
-        })
+            _ => Err(Halt::from(mistakes)),
+        })?;
+        alerts::check(&site)?;
+        Ok(site)
     }
 
     /// A scenario, and the site that it is to run on: its own, or that of `--site`.

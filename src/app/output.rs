@@ -1,12 +1,14 @@
 //! Where bytes go: standard output, standard error, report files.
 
+use super::{Code, Halt, upload::Upload};
 use crate::{
     cli::{Shared, When},
     compare,
     config::Diagnostics,
     explain,
+    journal::JournalError,
     model::{Judged, Outcome, Verdict},
-    report::{self, Format, ReportError, Style, comparison, live::Live},
+    report::{self, Format, ReportError, Style, attestation::Account, comparison, live::Live, nagios},
 };
 use anstream::ColorChoice;
 use std::{
@@ -24,11 +26,35 @@ pub(super) struct Output {
     quiet: bool,
     /// Whether a run that was interrupted can be finished.
     can_go_on: bool,
+    convention: Convention,
 }
+
+/// Whose convention output and exit code follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Convention {
+    /// Ours.
+    Own,
+    /// That of monitoring plugins, which say everything on standard output.
+    Plugin,
+}
+
+/// Where the reports go.
+#[derive(Debug, Clone)]
+pub(super) struct Targets {
+    /// What standard output shows; `None`: the terminal's report, unless it shall be quiet.
+    standard: Option<Format>,
+    files: Vec<Target>,
+    uploads: Vec<Upload>,
+    /// What keeps even the best report from proving that all is well.
+    doubts: Vec<String>,
+}
+
+/// Makes a report.
+type Render<'a> = &'a dyn Fn(Format, &Style) -> Result<Vec<u8>, ReportError>;
 
 /// Where a further report goes.
 #[derive(Debug, Clone)]
-pub(super) struct Target {
+struct Target {
     format: Format,
     /// `None`: standard output.
     file: Option<PathBuf>,
@@ -51,7 +77,13 @@ impl Output {
             color_errors: color(anstream::AutoStream::choice(&io::stderr())),
             quiet: shared.quiet,
             can_go_on: true,
+            convention: Convention::of(shared),
         }
+    }
+
+    /// Whether this is a monitoring plugin.
+    pub fn is_plugin(&self) -> bool {
+        self.convention == Convention::Plugin
     }
 
     /// How the terminal report looks.
@@ -114,15 +146,43 @@ impl Output {
     }
 
     /// The mistakes of a file.
-    pub fn mistakes(&mut self, mistakes: &Diagnostics) {
-        let _ = writeln!(io::stderr(), "{}", mistakes.render(self.color_errors));
+    fn mistakes(&self, mistakes: &Diagnostics) {
+        if self.is_plugin() {
+            let _ = self.print(&nagios::trouble_line(&mistakes.render(false)));
+        } else {
+            let _ = writeln!(io::stderr(), "{}", mistakes.render(self.color_errors));
+        }
     }
 
-    /// Writes the judged runs everywhere they are wanted: where one place fails, the others have them all the same.
+    /// Says why a verb could not do its work.
+    pub fn halted(&self, halt: Halt) -> Code {
+        match halt {
+            Halt::Mistakes(mistakes) => self.mistakes(&mistakes),
+            // Of a plugin the first line counts, so one file's mistakes must do.
+            Halt::Both(both) if self.is_plugin() => self.mistakes(&both.0),
+            Halt::Both(both) => {
+                self.mistakes(&both.0);
+                self.mistakes(&both.1);
+            }
+            Halt::Sentence(sentence) | Halt::Stopped(sentence) if self.is_plugin() => {
+                let _ = self.print(&nagios::trouble_line(&sentence));
+            }
+            Halt::Sentence(sentence) => self.error(&sentence),
+            Halt::Held(run) => return self.halted(Halt::Sentence(JournalError::Held(run).to_string())),
+            Halt::Stopped(sentence) => {
+                self.error(&sentence);
+                return Code::Interrupted;
+            }
+        }
+        Code::Refused
+    }
+
+    /// Tells of the judged runs everywhere it is wanted: where one place fails, the others have them all the same. `account`: what an attestation
+    /// needs beside them.
     ///
     /// # Errors
     /// What failed.
-    pub fn publish(&self, judged: &mut Judged, targets: &[Target]) -> Result<(), Vec<String>> {
+    pub async fn publish(&self, judged: &mut Judged, targets: &Targets, account: Option<&Account>) -> Result<(), Vec<String>> {
         for probe in &mut judged.probes {
             (probe.explanation, probe.remedy) = explain::explain(probe);
             if probe.verdict == Verdict::Pending && !self.can_go_on {
@@ -135,24 +195,59 @@ impl Output {
             .iter()
             .map(|probe| probe.outcome)
             .chain(judged.parity.iter().map(comparison::parity::outcome))
-            .all(|outcome| matches!(outcome, Outcome::Passed | Outcome::Waived));
-        let failed = self.show(targets, all_well, |format, style| report::render(format, judged, style));
+            .all(|outcome| matches!(outcome, Outcome::Passed | Outcome::Waived))
+            && !judged
+                .probes
+                .iter()
+                .filter_map(|probe| probe.later.last())
+                .any(|later| later.change.is_news());
+        let render = |format, style: &Style| match (format, account) {
+            (Format::Attestation, Some(account)) => report::render_attestation(judged, account),
+            _ => report::render(format, judged, style),
+        };
+        let mut failed = targets.doubts.clone();
+        failed.extend(self.write_files(targets, &render));
+        for upload in &targets.uploads {
+            failed.extend(upload.send(judged).await);
+        }
+        let shown = if targets.standard == Some(Format::Nagios) {
+            // It has room for what failed on the way.
+            self.print_report(&nagios::render(judged, &failed))
+        } else {
+            self.write_standard(targets, all_well, &render)
+        };
+        failed.extend(shown.err());
         if failed.is_empty() { Ok(()) } else { Err(failed) }
     }
 
     /// Writes what `render` makes everywhere it is wanted, and to standard output unless that shall be quiet. What could not be written comes back.
-    pub fn show(&self, targets: &[Target], all_well: bool, render: impl Fn(Format, &Style) -> Result<Vec<u8>, ReportError>) -> Vec<String> {
-        let terminal = Target {
-            format: Format::Terminal,
-            file: None,
-        };
-        let to_stdout = targets.iter().any(|target| target.file.is_none());
-        let wanted = !(self.quiet && all_well || to_stdout);
-        let all = targets.iter().chain(wanted.then_some(&terminal));
-        all.filter_map(|target| self.write(target, &render).err()).collect()
+    pub fn show(&self, targets: &Targets, all_well: bool, render: Render<'_>) -> Vec<String> {
+        let mut failed = self.write_files(targets, render);
+        failed.extend(self.write_standard(targets, all_well, render).err());
+        failed
     }
 
-    fn write(&self, target: &Target, render: &impl Fn(Format, &Style) -> Result<Vec<u8>, ReportError>) -> Result<(), String> {
+    /// As [`Output::show`], for a plugin: its output has room for what failed on the way.
+    pub fn show_as_plugin(&self, targets: &Targets, render: Render<'_>, plugin: &dyn Fn(&[String]) -> Vec<u8>) -> Vec<String> {
+        let mut failed = self.write_files(targets, render);
+        failed.extend(self.print_report(&plugin(&failed)).err());
+        failed
+    }
+
+    fn write_files(&self, targets: &Targets, render: Render<'_>) -> Vec<String> {
+        targets.files.iter().filter_map(|target| self.write(target, render).err()).collect()
+    }
+
+    fn write_standard(&self, targets: &Targets, all_well: bool, render: Render<'_>) -> Result<(), String> {
+        let format = match targets.standard {
+            Some(format) => format,
+            None if self.quiet && all_well => return Ok(()),
+            None => Format::Terminal,
+        };
+        self.write(&Target { format, file: None }, render)
+    }
+
+    fn write(&self, target: &Target, render: Render<'_>) -> Result<(), String> {
         let style = Style {
             color: target.file.is_none() && self.style.color,
             ..self.style
@@ -160,22 +255,64 @@ impl Output {
         let bytes = render(target.format, &style).map_err(|error| error.to_string())?;
         match &target.file {
             Some(file) => write_file(file, &bytes),
-            None => self.print(&bytes).map_err(|error| format!("the report cannot be written: {error}")),
+            None => self.print_report(&bytes),
         }
+    }
+
+    fn print_report(&self, bytes: &[u8]) -> Result<(), String> {
+        self.print(bytes).map_err(|error| format!("the report cannot be written: {error}"))
+    }
+}
+
+impl Convention {
+    fn of(shared: &Shared) -> Self {
+        let asked = shared.format.as_deref().and_then(|word| word.parse().ok());
+        if asked == Some(Format::Nagios) { Self::Plugin } else { Self::Own }
+    }
+}
+
+impl Targets {
+    /// What the command line and the environment ask for.
+    ///
+    /// # Errors
+    /// What cannot be, in a sentence.
+    pub fn of(shared: &Shared, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self, String> {
+        let asked = shared.format.as_deref().map(str::parse::<Format>).transpose();
+        let asked = asked.map_err(|error| format!("--format: {error}"))?;
+        let all: Vec<Target> = shared.report.iter().map(|asked| Target::parse(asked)).collect::<Result<_, _>>()?;
+        let (standard, files): (Vec<Target>, Vec<Target>) = all.into_iter().partition(|target| target.file.is_none());
+        let mut standard: Vec<Format> = asked.into_iter().chain(standard.iter().map(|target| target.format)).collect();
+        standard.dedup();
+        if let [first, second, ..] = standard[..] {
+            return Err(format!(
+                "standard output cannot be both {first} and {second}\n  help: let all but one go to files, such as --report {second}=FILE"
+            ));
+        }
+        Ok(Self {
+            standard: standard.first().copied(),
+            files,
+            uploads: Upload::all(shared, environment)?,
+            doubts: Vec::new(),
+        })
+    }
+
+    /// Whether standard output is a plugin's.
+    pub fn is_plugin(&self) -> bool {
+        self.standard == Some(Format::Nagios)
+    }
+
+    /// The formats of all.
+    pub fn formats(&self) -> impl Iterator<Item = Format> {
+        self.standard.into_iter().chain(self.files.iter().map(|target| target.format))
+    }
+
+    /// Something keeps even the best report from proving that all is well.
+    pub fn doubt(&mut self, sentence: String) {
+        self.doubts.push(sentence);
     }
 }
 
 impl Target {
-    /// Where the further reports go; refused before anything is sent if that cannot be.
-    pub fn all(asked: &[String]) -> Result<Vec<Self>, String> {
-        asked.iter().map(|asked| Self::parse(asked)).collect()
-    }
-
-    /// The format of what goes there.
-    pub fn format(&self) -> Format {
-        self.format
-    }
-
     fn parse(asked: &str) -> Result<Self, String> {
         let help = "help: write --report FORMAT=FILE, such as --report json=report.json";
         let (format, file) = asked

@@ -4,7 +4,8 @@ use super::{
     Code, Desk, Halt,
     domains::Domains,
     identity_of,
-    output::Target,
+    origin::scope,
+    output::Targets,
     proofs::sealed,
     world::{World, host_name},
 };
@@ -15,7 +16,7 @@ use crate::{
     judge::summarize,
     model::{DomainFact, Event, Judged, Plan, ProbeId, RunId, Scenario, Site, TagKey},
     plan::{Start, plan, warnings},
-    report::{comparison, escape},
+    report::{comparison, escape, nagios::State},
     run::{Setup, run},
     scrub::Scrubber,
 };
@@ -33,24 +34,61 @@ const DNS_PATIENCE: Duration = Duration::from_secs(3);
 
 impl Desk {
     pub(super) async fn run(&mut self, path: &Path) -> Result<Code, Halt> {
-        let targets = Target::all(&self.shared.report)?;
+        let targets = self.targets(true)?;
         let (scenario, site) = self.scenario_and_site(path)?;
         let key = self.tag_key(&site).await?;
         let (mut judged, interrupted) = self.measure(&site, &scenario, &key).await?;
-        Ok(self.conclude(&mut judged, &targets, interrupted.then(|| self.how_to_go_on(&site))))
+        let code = self
+            .conclude(&mut judged, &targets, interrupted.then(|| self.how_to_go_on(&site)))
+            .await;
+        Ok(self.told(&site, code).await)
+    }
+
+    /// What a verb comes to once the site's targets are told of its runs.
+    pub(super) async fn told(&self, site: &Site, code: Code) -> Code {
+        let untold = self.tell_targets(site).await.unwrap_or_else(|halt| match halt {
+            Halt::Sentence(sentence) | Halt::Stopped(sentence) => vec![format!("nobody was alerted: {sentence}")],
+            Halt::Held(run) => vec![format!("nobody was alerted: a living process holds run {run}")],
+            Halt::Mistakes(_) | Halt::Both(_) => vec!["nobody was alerted: the site has mistakes".to_owned()],
+        });
+        for sentence in &untold {
+            self.output.error(sentence);
+        }
+        match code {
+            // All is well, but somebody was not told.
+            Code::Passed if !untold.is_empty() => Code::Unknown,
+            code => code,
+        }
     }
 
     /// Runs a scenario on a site, to the end or until interrupted.
     pub(super) async fn measure(&mut self, site: &Site, scenario: &Scenario, key: &TagKey) -> Result<(Judged, bool), Halt> {
+        self.measure_until(site, scenario, key, self.output.live(), interruption, |_| ())
+            .await
+    }
+
+    /// The same, until `stop` says so; `began` is told the run's id once it stands in the journal.
+    pub(super) async fn measure_until(
+        &self,
+        site: &Site,
+        scenario: &Scenario,
+        key: &TagKey,
+        view: crate::report::live::Live,
+        stop: impl FnOnce() -> watch::Receiver<bool>,
+        began: impl FnOnce(&RunId),
+    ) -> Result<(Judged, bool), Halt> {
         let plan = Arc::new(self.make_plan(site, scenario, key)?);
         self.prove_own_domains(site, &plan, key).await?;
         let mut domains = Domains::of(site, host_name());
         domains.only_senders(DNS_PATIENCE);
         let (world, facts) = tokio::join!(World::open(site, &plan, self.clock), domains.examined(self.clock));
         let world = world?;
-        let log = self.journal()?.begin(&plan, &identity_of(site))?;
-        let view = self.output.live();
-        let stop = interruption();
+        let journal = self.journal()?;
+        // First, so that whoever finishes this run after a crash knows that somebody waits to be told.
+        self.will_tell(&journal, site, &plan.run.id)?;
+        let log = journal.begin(&plan, &identity_of(site))?;
+        began(&plan.run.id);
+        let stop = stop();
         let judged = self
             .follow(
                 plan,
@@ -76,6 +114,7 @@ impl Desk {
             key,
             version: env!("CARGO_PKG_VERSION"),
             change: self.shared.change.clone(),
+            origin: self.origin(site, scenario),
             only: &self.shared.only,
         };
         // Asked for once more than enough bytes at a time would gain nothing: the system's source is quick.
@@ -86,7 +125,8 @@ impl Desk {
                 [0; 16]
             })
         };
-        let plan = plan(site, scenario, &start, &mut random)?;
+        let mut plan = plan(site, scenario, &start, &mut random)?;
+        plan.scope = Some(scope(site, &plan, !self.shared.only.is_empty()));
         for warning in warnings(&plan) {
             self.output.remark(&format!("warning: {}", escape(&warning)));
         }
@@ -126,20 +166,24 @@ impl Desk {
     }
 
     /// Shows what came of it. `interrupted`: what to say of that, if it was.
-    pub(super) fn conclude(&self, judged: &mut Judged, targets: &[Target], interrupted: Option<String>) -> Code {
-        let failed = self.output.publish(judged, targets).err().unwrap_or_default();
+    pub(super) async fn conclude(&self, judged: &mut Judged, targets: &Targets, interrupted: Option<String>) -> Code {
+        let failed = self.publish(judged, targets).await;
         for sentence in &failed {
             self.output.error(sentence);
         }
         if let Some(sentence) = interrupted {
             self.output.insist(&sentence);
-            return Code::Interrupted;
+            // A plugin has said what is known by now.
+            if !self.output.is_plugin() {
+                return Code::Interrupted;
+            }
         }
         // Routes that do not the same fail the run, although each probe may have come to what was expected.
         let side_by_side = judged.parity.iter().map(comparison::parity::outcome);
         match Code::of(judged.probes.iter().map(|probe| probe.outcome).chain(side_by_side)) {
             // All is well, but somebody was not told.
             Code::Passed if !failed.is_empty() => Code::Unknown,
+            Code::Failed if State::of(judged) == State::Warning => Code::Late,
             code => code,
         }
     }

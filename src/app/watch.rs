@@ -2,7 +2,6 @@
 
 use super::{
     Code, Desk, Halt, identity_of,
-    output::Target,
     run::{Work, interruption, is_interrupted, quoted},
     world::World,
 };
@@ -15,17 +14,18 @@ use tokio::sync::watch;
 
 impl Desk {
     pub(super) async fn watch(&mut self) -> Result<Code, Halt> {
-        let targets = Target::all(&self.shared.report)?;
+        let targets = self.targets(true)?;
         let site = self.site()?;
         let key = self.tag_key(&site).await?;
         let stop = interruption();
         let mut judged = self.finish_open_runs(&site, &key, &stop).await?;
         let interrupted = is_interrupted(&judged, &stop).then(|| self.how_to_go_on(&site));
-        Ok(self.conclude(&mut judged, &targets, interrupted))
+        let code = self.conclude(&mut judged, &targets, interrupted).await;
+        Ok(self.told(&site, code).await)
     }
 
     /// Finishes, all at the same time, every unfinished run of this site that no living process holds.
-    async fn finish_open_runs(&self, site: &Site, key: &TagKey, stop: &watch::Receiver<bool>) -> Result<Judged, Halt> {
+    pub(super) async fn finish_open_runs(&self, site: &Site, key: &TagKey, stop: &watch::Receiver<bool>) -> Result<Judged, Halt> {
         let journal = self.journal()?;
         let here = identity_of(site);
         let (own, others): (Vec<_>, Vec<_>) = journal
@@ -61,24 +61,8 @@ impl Desk {
             };
             runs.push(self.follow(plan, key, world, work));
         }
-        let mut all = Judged {
-            schema: REPORT_SCHEMA.to_owned(),
-            runs: Vec::new(),
-            summary: Summary::default(),
-            probes: Vec::new(),
-            roles: Vec::new(),
-            blind: BTreeMap::new(),
-            parity: Vec::new(),
-        };
-        for judged in futures::future::join_all(runs).await {
-            let judged = judged?;
-            all.runs.extend(judged.runs);
-            all.probes.extend(judged.probes);
-            all.blind.extend(judged.blind);
-        }
-        all.summary = Summary::of(&all.probes);
-        all.roles = crate::judge::roles(&all.probes);
-        Ok(all)
+        let judged = futures::future::join_all(runs).await;
+        Ok(gathered(judged.into_iter().collect::<Result<_, _>>()?))
     }
 
     /// Says which sites have runs that nobody works on: they are not forgotten, but need their own site's access.
@@ -100,4 +84,25 @@ impl Desk {
             ));
         }
     }
+}
+
+/// Several judged runs as one report.
+pub(super) fn gathered(runs: Vec<Judged>) -> Judged {
+    let mut all = Judged {
+        schema: REPORT_SCHEMA.to_owned(),
+        runs: Vec::new(),
+        summary: Summary::default(),
+        probes: Vec::new(),
+        roles: Vec::new(),
+        blind: BTreeMap::new(),
+        parity: Vec::new(),
+    };
+    for judged in runs {
+        all.runs.extend(judged.runs);
+        all.probes.extend(judged.probes);
+        all.blind.extend(judged.blind);
+    }
+    all.summary = Summary::of(&all.probes);
+    all.roles = crate::judge::roles(&all.probes);
+    all
 }

@@ -1,6 +1,6 @@
 //! What second looks found after the runs: mail that a filter, a rule or a person moved since. Where both were moved to the same place, nothing changed.
 
-use crate::model::{Difference, DifferenceKind, JudgedProbe, Later, Verdict, time};
+use crate::model::{Difference, DifferenceKind, JudgedProbe, Later, Verdict};
 
 /// Where it came to rest, if that is not where the run saw it, or the other one came to rest elsewhere.
 pub fn differences(before: &JudgedProbe, after: &JudgedProbe, all: &mut Vec<Difference>) {
@@ -15,7 +15,7 @@ pub fn differences(before: &JudgedProbe, after: &JudgedProbe, all: &mut Vec<Diff
     );
     if was != is && (was.clone(), is.clone()) != seen {
         let when = [last(before), last(after)].into_iter().flatten().next_back();
-        let note = when.map(|later| format!("found {}", time::shown(later.at)));
+        let note = when.map(|later| format!("second look of {} UTC", later.at.format("%Y-%m-%d %H:%M")));
         all.push(Difference::new(DifferenceKind::Later, was, is).noting(note));
     }
 }
@@ -47,7 +47,10 @@ mod tests {
 
     #[test]
     fn what_was_moved_since_is_a_change_unless_both_were() {
-        let look = |verdict: &str| json!({ "at": "2026-03-03T02:14:05.000Z", "verdict": verdict, "mailbox": null, "folder": null, "reason": null });
+        let look = |verdict: &str| {
+            json!({ "at": "2026-03-03T02:14:05.000Z", "change": "moved", "verdict": verdict, "outcome": "failed",
+            "mailbox": null, "folder": null, "reason": null })
+        };
         let moved = |verdicts: &[&str]| with(&probe(), &[("later", verdicts.iter().map(|verdict| look(verdict)).collect())]);
         let said = |before: &JudgedProbe, after: &JudgedProbe| {
             let mut all = Vec::new();
@@ -55,8 +58,11 @@ mod tests {
             all.iter().map(ToString::to_string).collect::<Vec<_>>()
         };
         let junk = moved(&["inbox", "junk"]);
-        assert_eq!(said(&probe(), &junk), ["inbox → junk (found 2026-03-03T02:14:05.000Z)"]);
-        assert_eq!(said(&junk, &moved(&["inbox"])), ["junk → inbox (found 2026-03-03T02:14:05.000Z)"]);
+        assert_eq!(said(&probe(), &junk), ["inbox → junk (second look of 2026-03-03 02:14 UTC)"]);
+        assert_eq!(
+            said(&junk, &moved(&["inbox"])),
+            ["junk → inbox (second look of 2026-03-03 02:14 UTC)"]
+        );
         assert!(said(&junk, &junk).is_empty() && said(&probe(), &moved(&["inbox"])).is_empty());
         assert_eq!(
             said(&probe(), &moved(&["junk", "unknown"])).len(),

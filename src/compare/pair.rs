@@ -98,7 +98,7 @@ pub fn is_half_shown(before: &JudgedProbe, after: &JudgedProbe) -> bool {
 /// Why a pair could not be compared.
 fn why_not(before: &JudgedProbe, after: &JudgedProbe, across: Across) -> String {
     let names = match across {
-        Across::Runs => ["before".to_owned(), "after".to_owned()],
+        Across::Runs => ["before".to_owned(), "now".to_owned()],
         Across::Routes => [format!("by {}", before.route), format!("by {}", after.route)],
     };
     let unknown = |probe: &JudgedProbe| {
@@ -113,11 +113,21 @@ fn why_not(before: &JudgedProbe, after: &JudgedProbe, across: Across) -> String 
         };
         let why = probe.reason.clone().or_else(unseen);
         let what = match probe.verdict {
-            Verdict::Unknown | Verdict::Pending | Verdict::Accepted => probe.verdict.word().to_owned(),
+            Verdict::Unknown => "unknown".to_owned(),
+            Verdict::Pending => "not decided yet".to_owned(),
+            Verdict::Accepted => "accepted by the next hop, and there is nowhere to look".to_owned(),
             proven => format!("{proven}, but unknown whether as required"),
         };
         why.map_or(what.clone(), |why| format!("{what}: {}", why.trim_end_matches('.')))
     };
+    let unknown_both = before.outcome == Outcome::Unknown && after.outcome == Outcome::Unknown;
+    if unknown_both && unknown(before) == unknown(after) {
+        let both = match across {
+            Across::Runs => "both times",
+            Across::Routes => "by both routes",
+        };
+        return format!("{both} {}", unknown(after));
+    }
     let sides = [before, after].into_iter().zip(names);
     let said: Vec<String> = sides
         .filter(|(probe, _)| probe.outcome == Outcome::Unknown)
@@ -200,9 +210,6 @@ mod tests {
         );
         let change = change(&probe(), &unknown, Across::Runs).unwrap();
         assert!(change.differences.is_empty());
-        assert_eq!(
-            change.reason.as_deref(),
-            Some("after unknown: the mailbox billing could not be read")
-        );
+        assert_eq!(change.reason.as_deref(), Some("now unknown: the mailbox billing could not be read"));
     }
 }

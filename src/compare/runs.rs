@@ -6,7 +6,7 @@ use super::{
     pair::{self, Across},
     roles,
 };
-use crate::model::{COMPARISON_SCHEMA, Comparison, ComparisonSummary, Effect, Judged, JudgedProbe, ProbeChange, Side, Unmatched};
+use crate::model::{COMPARISON_SCHEMA, Comparison, ComparisonSummary, Effect, Judged, JudgedProbe, Outcome, ProbeChange, Side, Unmatched};
 use std::collections::BTreeSet;
 
 /// What changed from `before` to `after`, which were asked for by these words. Explanations are taken over from the probes: whoever wants them
@@ -28,6 +28,7 @@ pub fn runs(before: &Judged, after: &Judged, asked: [&str; 2]) -> Comparison {
         improvements: of(Effect::Improvement),
         changed: of(Effect::Changed),
         not_compared: of(Effect::NotCompared),
+        still_failing: count(matched.pairs.iter().filter(|pair| fails(pair)).count()),
         gone: count(matched.only_before.len()),
         added: count(matched.only_after.len()),
     };
@@ -48,6 +49,11 @@ pub fn runs(before: &Judged, after: &Judged, asked: [&str; 2]) -> Comparison {
         gone: unmatched(&matched.only_before, &after.probes),
         added: unmatched(&matched.only_after, &before.probes),
     }
+}
+
+/// Whether it failed before and after.
+fn fails((before, after): &(&JudgedProbe, &JudgedProbe)) -> bool {
+    [before, after].iter().all(|probe| probe.outcome == Outcome::Failed)
 }
 
 fn count(number: usize) -> u32 {
@@ -92,14 +98,17 @@ fn remarks(before: &Judged, after: &Judged, pairs: &[(&JudgedProbe, &JudgedProbe
     let mut remarks = Vec::new();
     for (what, pick) in [
         ("scenario", (|run| &run.scenario) as fn(&crate::model::RunInfo) -> &String),
-        ("site", |run| &run.site),
+        ("site file", |run| &run.site),
         ("version of mailflow", |run| &run.version),
     ] {
         let names = |judged: &Judged| judged.runs.iter().map(|run| pick(run).clone()).collect::<BTreeSet<String>>();
         let (was, is) = (names(before), names(after));
         if was != is && !was.is_empty() && !is.is_empty() {
             let listed = |names: BTreeSet<String>| names.into_iter().map(|name| format!("“{name}”")).collect::<Vec<_>>().join(", ");
-            remarks.push(format!("The {what} is another one: {}, then {}.", listed(was), listed(is)));
+            // The same file on two machines, or two of the same name: who wrote them knows.
+            let elsewhere = what == "site file" && file_names(&was) == file_names(&is);
+            let is_another = if elsewhere { "lies elsewhere" } else { "is another one" };
+            remarks.push(format!("The {what} {is_another}: {}, then {}.", listed(was), listed(is)));
         }
     }
     for (judged, which) in [(before, "earlier"), (after, "later")] {
@@ -140,6 +149,11 @@ fn remarks(before: &Judged, after: &Judged, pairs: &[(&JudgedProbe, &JudgedProbe
     remarks
 }
 
+/// What the files are called, wherever they lie.
+fn file_names(paths: &BTreeSet<String>) -> BTreeSet<&str> {
+    paths.iter().filter_map(|path| path.rsplit(['/', '\\']).next()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,6 +174,7 @@ mod tests {
                 change: None,
                 description: None,
                 compare: None,
+                origin: crate::model::Origin::default(),
             }],
             summary: Summary::default(),
             roles: Vec::new(),
@@ -179,6 +194,7 @@ mod tests {
         let compared = runs(&run, &run, ["last~1", "last"]);
         assert!(compared.probes.is_empty() && compared.remarks.is_empty() && compared.roles.is_empty());
         assert_eq!((compared.summary.matched, compared.summary.same), (2, 2));
+        assert_eq!(compared.summary.still_failing, 1, "that nothing changed is not that all is well");
         assert_eq!((compared.gone, compared.added), (Unmatched::default(), Unmatched::default()));
     }
 
@@ -208,6 +224,7 @@ mod tests {
             improvements: 1,
             changed: 0,
             not_compared: 1,
+            still_failing: 0,
             gone: 1,
             added: 1,
         };
@@ -224,6 +241,7 @@ mod tests {
         let mut after = before.clone();
         after.runs[0].scenario = "first look".to_owned();
         after.runs[0].finished_at = None;
+        after.runs[0].site = "/srv/mailflow.yaml".to_owned();
         after.probes[0].within_ms = 1.0;
         after.probes.push(with(
             &probe(),
@@ -232,6 +250,7 @@ mod tests {
         let compared = runs(&before, &after, ["a", "b"]);
         let remarks = [
             "The scenario is another one: “weekly”, then “first look”.",
+            "The site file lies elsewhere: “mailflow.yaml”, then “/srv/mailflow.yaml”.",
             "The later run has not ended: what it has not decided could not be compared.",
             "1 of 1 have another deadline (`within`).",
         ];

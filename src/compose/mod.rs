@@ -38,16 +38,8 @@ pub use header::message_id;
 /// back to the sender's own mailbox, where it is noticed; the person to ask is named in the text. Nor is a disposition notification asked for.
 pub fn compose(plan: &Plan, probe: &Probe) -> Vec<u8> {
     let wording = Wording::new(plan, probe);
-    let template = match &probe.message {
-        MessageKind::Template(file) => plan.templates.get(file).map(|text| template::Filled::of(text, &wording)),
-        _ => None,
-    };
-    let subject = match (&template, &probe.message) {
-        (Some(template), _) => template.subject(&wording),
-        (None, MessageKind::Verification) => verification::subject(&wording),
-        (None, MessageKind::Unicode) => unicode::subject(&wording),
-        (None, _) => wording.subject(),
-    };
+    let template = template(plan, probe, &wording);
+    let subject = subject(probe, &wording, template.as_ref());
     let mut message = header::header(plan, probe, &wording, subject).to_string().into_bytes();
     if let Some(template) = template {
         template.write(&wording, &mut message);
@@ -56,6 +48,44 @@ pub fn compose(plan: &Plan, probe: &Probe) -> Vec<u8> {
         message.extend(content.formatted());
     }
     message
+}
+
+/// What people see of a probe before they open it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heading {
+    /// The name in `From`.
+    pub name: String,
+    /// The address in `From`.
+    pub address: String,
+    /// The subject.
+    pub subject: String,
+}
+
+/// The heading of the message of `probe`, without composing all of it.
+pub fn heading(plan: &Plan, probe: &Probe) -> Heading {
+    let wording = Wording::new(plan, probe);
+    let (name, address) = impersonation::from(plan, probe);
+    Heading {
+        name,
+        address,
+        subject: subject(probe, &wording, template(plan, probe, &wording).as_ref()),
+    }
+}
+
+fn template(plan: &Plan, probe: &Probe, wording: &Wording) -> Option<template::Filled> {
+    match &probe.message {
+        MessageKind::Template(file) => plan.templates.get(file).map(|text| template::Filled::of(text, wording)),
+        _ => None,
+    }
+}
+
+fn subject(probe: &Probe, wording: &Wording, template: Option<&template::Filled>) -> String {
+    match (template, &probe.message) {
+        (Some(template), _) => template.subject(wording),
+        (None, MessageKind::Verification) => verification::subject(wording),
+        (None, MessageKind::Unicode) => unicode::subject(wording),
+        (None, _) => wording.subject(),
+    }
 }
 
 /// What follows a header of `header` octets.

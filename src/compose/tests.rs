@@ -79,6 +79,7 @@ fn plan(role: &str) -> Plan {
             change: Some("CHG-4711".to_owned()),
             description: None,
             compare: None,
+            origin: crate::model::Origin::default(),
         },
         recipients: vec![recipient],
         senders: vec![sender],
@@ -86,6 +87,8 @@ fn plan(role: &str) -> Plan {
         probes,
         spacing: std::time::Duration::ZERO,
         templates: std::collections::BTreeMap::new(),
+        recheck: Vec::new(),
+        scope: None,
         traces: std::collections::BTreeMap::new(),
     }
 }

@@ -184,7 +184,8 @@ impl<'a> Mailboxes<'a> {
         self.default.is_some_and(|default| !matches!(default.value, MailboxRef::None))
     }
 
-    /// What a recipient's `quarantine:` comes to; `meant` are its mailboxes. Where it says nothing, the traces of their tenants tell, if all have one.
+    /// What a recipient's `quarantine:` comes to; `meant` are its mailboxes. Where it says nothing, the traces of their tenants tell, if all have one;
+    /// or else the folder of quarantine that each of them names.
     pub(super) fn quarantine(
         &mut self,
         context: &mut Context<'_>,
@@ -196,6 +197,9 @@ impl<'a> Mailboxes<'a> {
             let traces: Option<Vec<TraceAccess>> = tenants.iter().map(|tenant| self.traces.access(tenant.as_deref()?)).collect();
             return match traces.filter(|traces| !traces.is_empty()) {
                 Some(traces) => self.traced(context, traces, &Span::default()),
+                None if !meant.is_empty() && meant.iter().all(|name| self.holds_quarantine(name)) => {
+                    QuarantinePolicy::Mailboxes(Vec::new())
+                }
                 None => QuarantinePolicy::Unsaid,
             };
         };
@@ -219,6 +223,13 @@ impl<'a> Mailboxes<'a> {
             }
             Quarantine::In(list) => QuarantinePolicy::Mailboxes(list.iter().filter_map(|one| self.resolve(context, one)).collect()),
         }
+    }
+
+    /// Whether the site says which folder of this mailbox is a quarantine.
+    fn holds_quarantine(&self, name: &MailboxName) -> bool {
+        let named =
+            |mailbox: &Mailbox| mailbox.folders.contains_key(&Placement::Quarantine) || mailbox.placement == Some(Placement::Quarantine);
+        self.find(name).is_some_and(named)
     }
 
     /// The tenant in which a mailbox is.

@@ -116,6 +116,7 @@ fn userinfo(text: &str) -> Vec<Span> {
         .chain(no_port(text))
         .chain(runs_with_userinfo(text))
         .chain(known_forms(text))
+        .chain(web_paths(text))
         .filter(|span| span.start < span.end)
         .collect()
 }
@@ -129,6 +130,22 @@ fn no_port(text: &str) -> Option<Span> {
         .find(['/', ' ', '"', '\''])
         .map_or(text.len(), |length| colon + length);
     (!text[colon..end].bytes().all(|byte| byte.is_ascii_digit())).then_some(colon..end)
+}
+
+/// What stands behind the host of a web address: that of a webhook admits whoever knows it.
+fn web_paths(text: &str) -> impl Iterator<Item = Span> + '_ {
+    const LEAST: usize = 4;
+    ["https://", "http://"]
+        .into_iter()
+        .flat_map(|scheme| text.match_indices(scheme).map(move |(at, _)| at + scheme.len()))
+        .filter_map(|host| {
+            let rest = &text[host..];
+            let whole = rest
+                .find(|character: char| character.is_whitespace() || matches!(character, '"' | '\'' | '`' | '}'))
+                .unwrap_or(rest.len());
+            let path = rest[..whole].find(['/', '?', '#'])? + 1;
+            (whole - path >= LEAST).then_some(host + path..host + whole)
+        })
 }
 
 /// What is a secret by its own form, wherever it stands: a client secret of Entra ID (`abc8Q~…`), or a token in three parts (RFC 7519), which begins

@@ -2,11 +2,12 @@
 //!
 //! A text goes through four steps: `source` knows its lines, `tree` parses the YAML with positions, the shapes (`shapes`, `choices`, `proofs`, `side_by_side`, `scenario`)
 //! read the tree and note what is unknown, missing or of the wrong kind, and the builders (`site`, `tenants`, `routes`, `mailboxes`, `graph`,
-//! `recipients`, `scenario`, `messages`, `fit`) resolve names and fill in defaults. Mistakes do not stop a step, so that a file's mistakes come all at once. Whatever a message shows
+//! `recipients`, `alerts`, `schedules`, `scenario`, `messages`, `fit`) resolve names and fill in defaults. Mistakes do not stop a step, so that a file's mistakes come all at once. Whatever a message shows
 //! is masked (`mask`).
 //!
 //! What it cannot see: whether hosts exist, logins work and folders are there. `mailflow check` asks the servers.
 
+mod alerts;
 mod choices;
 mod context;
 mod diagnostics;
@@ -24,6 +25,7 @@ mod recipients;
 mod requirements;
 mod routes;
 mod scenario;
+mod schedules;
 mod schema;
 pub mod secrets;
 mod shapes;

@@ -36,6 +36,8 @@ mapping! {
         give_up_after: Period;
         /// How long to keep looking after the last new copy; 20s if this is left out.
         settle: Period;
+        /// How long after a run was decided its places are looked at again, such as [1h, 24h, 48h]; at most 30d, and never if this is left out.
+        recheck: OneOrMany<Period>;
         /// What every arrived copy must fulfil.
         require: Vec<At<Requirement>>;
         /// Two of the routes to set side by side: does the new one do with every message what the old one does?
@@ -144,6 +146,7 @@ pub(super) fn build(context: &mut Context<'_>, shape: &ScenarioShape, root: &Spa
         expect_place: context.place(shape.expect.as_ref().map_or(root, |expect| &expect.span)),
         limits: shape.limits.as_ref().map(|limits| self::limits(limits)).unwrap_or_default(),
         templates: written.templates,
+        recheck: shape.recheck.as_ref().map(|times| second_looks(context, times)).unwrap_or_default(),
         compare: shape
             .compare
             .as_ref()
@@ -221,6 +224,22 @@ fn check_deadline(context: &mut Context<'_>, within: Option<&At<Period>>, give_u
         );
         context.mistakes.note(within.span.clone(), title);
     }
+}
+
+/// When its places are looked at again, shortest first.
+fn second_looks(context: &mut Context<'_>, times: &OneOrMany<Period>) -> Vec<Duration> {
+    let mut known: Vec<Duration> = Vec::new();
+    for time in &times.0 {
+        if known.contains(&time.0) {
+            context
+                .mistakes
+                .note(time.span.clone(), format!("a second look after {} is named twice", time.value));
+        } else {
+            known.push(time.0);
+        }
+    }
+    known.sort_unstable();
+    known
 }
 
 fn requirements(list: &[At<Requirement>]) -> Vec<Requirement> {

@@ -1,9 +1,11 @@
 //! The shape of a site file: which keys it knows, and what each is for. Descriptions here are what editors show.
 
 use super::{
+    alerts::AlertShape,
     choices::{MailboxRef, Quarantine, Secret},
     proofs::{Certificate, CloudChoice, Federated, Yes},
     read::{At, Named, OneOrMany, mapping},
+    schedules::{ScheduleShape, ServeShape},
     traces::TraceChoice,
     values::{Address, Connections, Ip, Port},
     words::{AuthWord, Expected, TlsWord},
@@ -38,6 +40,12 @@ mapping! {
         resolver: String;
         /// The domains to which messages may go that pretend to come from their own people (`self-spoof`, `display-name`). Each needs a record in its DNS, which `mailflow check` prints.
         own_domains: Vec<At<String>>;
+        /// Who is told when a recipient fails or recovers, by name: by ways that do not depend on the mail under test.
+        alerts: Named<AlertShape>;
+        /// What `mailflow serve` runs, and when.
+        schedules: Vec<At<ScheduleShape>>;
+        /// The pages of `mailflow serve`.
+        serve: ServeShape;
     }
 }
 

@@ -1,6 +1,7 @@
 //! From the shape of a site to the site: names are resolved, defaults filled in, and what contradicts itself is refused.
 
 use super::{
+    alerts,
     context::Context,
     endpoint,
     mailboxes::Mailboxes,
@@ -8,6 +9,7 @@ use super::{
     read::{At, Named, OneOrMany},
     recipients,
     routes::{self, Known},
+    schedules,
     shapes::{SenderShape, SiteShape},
     tenants,
     traces::Traces,
@@ -42,6 +44,8 @@ pub(super) fn build(context: &mut Context<'_>, shape: &SiteShape) -> Site {
     for sender in &senders {
         sender.mailbox.iter().for_each(|name| mailboxes.belongs_to_sender(name));
     }
+    let alerts = alerts::build(context, shape.alerts.as_ref(), &known.tenants, &routes);
+    let schedules = schedules::build(context, shape.schedules.as_ref());
     mark_quarantines(&recipients, &senders, &mut mailboxes);
     let list: Vec<Mailbox> = mailboxes.into_list();
     Site {
@@ -57,6 +61,13 @@ pub(super) fn build(context: &mut Context<'_>, shape: &SiteShape) -> Site {
         resolver,
         own_domains: own_domains(context, shape),
         dkim: keys(context, shape),
+        alerts,
+        schedules,
+        serve_token: shape
+            .serve
+            .as_ref()
+            .and_then(|serve| serve.token.as_ref())
+            .map(|token| token.0.clone()),
     }
 }
 

@@ -75,8 +75,7 @@ struct Text {
 impl Text {
     fn of(message: &Entity) -> Self {
         let mut found = Self::default();
-        for leaf in message.leaves().into_iter().filter(|leaf| !leaf.is_attachment()) {
-            let text = leaf.text();
+        for (leaf, text) in message.texts(|leaf| !leaf.is_attachment()) {
             if leaf.media.kind == "text/html" {
                 found.html_links.extend(links::in_html(&text));
                 found.pictures.extend(links::images(&text));

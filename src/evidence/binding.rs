@@ -75,22 +75,19 @@ impl Recognizer {
 
     /// The probe whose tag stands anywhere in a message: in its header, in a text, in the header of a part.
     pub(super) fn anywhere(&self, message: &Entity) -> Option<ProbeId> {
-        self.in_header(&message.header).or_else(|| {
-            message.leaves().iter().find_map(|leaf| {
-                let decoded = || {
-                    let text = leaf.text();
+        self.in_header(&message.header)
+            .or_else(|| {
+                let raw = |leaf: &&Entity| self.tags.first(leaf.header.raw).or_else(|| self.tags.first(&leaf.content()));
+                message.leaves().iter().find_map(raw)
+            })
+            .or_else(|| {
+                message.texts(Entity::is_text).find_map(|(leaf, text)| {
                     let in_html = || self.tags.first(super::decode::html(&text).as_bytes());
                     self.tags
                         .first(text.as_bytes())
                         .or_else(|| (leaf.media.kind == "text/html").then(in_html).flatten())
-                };
-                let is_text = leaf.media.kind.starts_with("text/");
-                self.tags
-                    .first(leaf.header.raw)
-                    .or_else(|| self.tags.first(&leaf.content()))
-                    .or_else(|| is_text.then(decoded).flatten())
+                })
             })
-        })
     }
 
     /// The one probe whose recipient a notification names, if there is but one that may have left by then, and if nothing says that the

@@ -4,6 +4,7 @@ use super::{
     Finding, Recognizer, alterations, authentication, dkim, filters, hops, looks,
     mime::{Entity, Header},
     shorten,
+    sides::Sides,
 };
 use crate::model::{Alteration, AlterationKind, Evidence, ProbeId, Survived};
 
@@ -44,7 +45,7 @@ impl Recognizer {
         });
         match inside {
             Some(mut finding) => {
-                wrap(&mut finding, message);
+                self.wrap(&mut finding, message);
                 finding
             }
             None => self.finding(message, probe),
@@ -54,25 +55,48 @@ impl Recognizer {
     fn finding(&self, message: &Entity, probe: ProbeId) -> Finding {
         let original = (self.originals)(probe);
         let original = original.as_deref().map(Entity::parse);
+        let sides = self.sides(probe);
         let mut evidence = Evidence {
             survived: self.survived(message, probe),
             alterations: original
                 .as_ref()
                 .map(|original| alterations::compare(original, message))
                 .unwrap_or_default(),
-            signatures: dkim::signatures(message, original.as_ref(), self.domain_of_sender(probe)),
+            signatures: dkim::signatures(message, original.as_ref(), sides.sender),
             ..Evidence::default()
         };
-        tell_of_the_way(&mut evidence, &message.header, original.as_ref().map(|original| &original.header));
+        let sent = original.as_ref().map(|original| &original.header);
+        tell_of_the_way(&mut evidence, &message.header, sent, sides);
         let evidence = Box::new(evidence);
         Finding::Copy { probe, evidence }
     }
 
-    /// The domain of the sender of `probe`: whose signatures cover what we sent.
-    fn domain_of_sender(&self, probe: ProbeId) -> &str {
+    /// Marks a copy as found inside `outer`: what the receiving side says, and the header, are then those of `outer`.
+    pub(super) fn wrap(&self, finding: &mut Finding, outer: &Entity) {
+        let Finding::Copy { probe, evidence } = finding else { return };
+        tell_of_the_way(evidence, &outer.header, None, self.sides(*probe));
+        let alterations = &mut evidence.alterations;
+        if alterations.iter().all(|alteration| alteration.kind != AlterationKind::Wrapped) {
+            let wrapper = format!(
+                "inside a message from {}: {}",
+                outer.header.text("From"),
+                outer.header.text("Subject")
+            );
+            alterations.push(Alteration::new(
+                AlterationKind::Wrapped,
+                "a message of its own",
+                shorten(&wrapper, LONGEST_SHOWN),
+            ));
+        }
+    }
+
+    /// The domains between which `probe` travels: the sender's, whose signatures cover what we sent, and the recipient's.
+    fn sides(&self, probe: ProbeId) -> Sides<'_> {
         let planned = self.tags.index(probe).and_then(|index| self.plan.probes.get(index));
-        let address = planned.map_or("", |planned| &self.plan.sender(planned).address);
-        address.rsplit_once('@').map_or("", |(_, domain)| domain)
+        planned.map_or_else(Sides::default, |planned| Sides {
+            sender: domain_of(&self.plan.sender(planned).address),
+            recipient: domain_of(&self.plan.recipient(planned).address),
+        })
     }
 
     /// The places where the tag of `probe` still stands.
@@ -84,15 +108,10 @@ impl Recognizer {
                 .any(|field| self.tags.holds(field.raw, probe) || self.tags.holds(field.text().as_bytes(), probe))
         };
         let in_text = || {
-            message
-                .leaves()
-                .iter()
-                .filter(|leaf| leaf.media.kind.starts_with("text/"))
-                .any(|leaf| {
-                    let text = leaf.text();
-                    self.tags.holds(text.as_bytes(), probe)
-                        || leaf.media.kind == "text/html" && self.tags.holds(super::decode::html(&text).as_bytes(), probe)
-                })
+            message.texts(Entity::is_text).any(|(leaf, text)| {
+                self.tags.holds(text.as_bytes(), probe)
+                    || leaf.media.kind == "text/html" && self.tags.holds(super::decode::html(&text).as_bytes(), probe)
+            })
         };
         let places = [
             (Survived::Header, in_field("X-Mailflow-Probe")),
@@ -105,29 +124,14 @@ impl Recognizer {
     }
 }
 
-/// Marks a copy as found inside `outer`: what the receiving side says, and the header, are then those of `outer`.
-pub(super) fn wrap(finding: &mut Finding, outer: &Entity) {
-    let Finding::Copy { evidence, .. } = finding else { return };
-    tell_of_the_way(evidence, &outer.header, None);
-    let alterations = &mut evidence.alterations;
-    if alterations.iter().all(|alteration| alteration.kind != AlterationKind::Wrapped) {
-        let wrapper = format!(
-            "inside a message from {}: {}",
-            outer.header.text("From"),
-            outer.header.text("Subject")
-        );
-        alterations.push(Alteration::new(
-            AlterationKind::Wrapped,
-            "a message of its own",
-            shorten(&wrapper, LONGEST_SHOWN),
-        ));
-    }
+fn domain_of(address: &str) -> &str {
+    address.rsplit_once('@').map_or("", |(_, domain)| domain)
 }
 
 /// Puts in what the header of the message that arrived tells of its way; `sent` is our own, where the two can be compared.
-fn tell_of_the_way(evidence: &mut Evidence, header: &Header, sent: Option<&Header>) {
-    evidence.filters = filters::read(header, sent);
-    evidence.authentication = authentication::results(header);
+fn tell_of_the_way(evidence: &mut Evidence, header: &Header, sent: Option<&Header>, sides: Sides) {
+    evidence.filters = filters::read(header, sent, sides);
+    evidence.authentication = authentication::results(header, sides);
     evidence.hops = hops::read(header);
     evidence.header = kept(header);
 }

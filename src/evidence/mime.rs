@@ -1,5 +1,6 @@
 //! Taking a message apart: header fields, and the tree of its parts (RFC 5322, RFC 2046). Every bound is here: how many fields, how many parts, how
 //! deep. What lies beyond stays one undivided part. The cost grows with the length of the message times the depth of its tree, which is bounded.
+//! However many fields stand above them, those that tell whose message it is are kept.
 
 use super::decode;
 use mail_parser::{Address, HeaderValue, parsers::MessageStream};
@@ -7,10 +8,41 @@ use std::{borrow::Cow, cell::Cell};
 
 /// How much of a part's text is read: ours are short, and what is longer only costs time and memory.
 const LONGEST_TEXT: usize = 512 * 1024;
-/// The longest header that is read, in octets.
-pub(super) const LONGEST_HEADER: usize = 256 * 1024;
-/// The most fields of one header.
+/// How much text of all the parts of one message is read.
+const MOST_TEXT: usize = 2 * LONGEST_TEXT;
+/// The longest header that is read, in octets. Whoever fetches one that goes on after that cannot say that a message is not ours.
+pub const LONGEST_HEADER: usize = 1024 * 1024;
+/// The most fields of one header, whatever their names are.
 const MOST_FIELDS: usize = 1_000;
+/// How many of each of the [`NEEDED`] fields are kept beyond them.
+const MOST_OF_A_NAME: u8 = 4;
+/// What the author writes, and we: they stand below whatever was added on the way, and a copy is recognised by them.
+const NEEDED: [&str; 24] = [
+    "X-Mailflow-Probe",
+    "Message-ID",
+    "Return-Path",
+    "From",
+    "Sender",
+    "X-Original-From",
+    "Original-From",
+    "X-Original-Sender",
+    "To",
+    "Cc",
+    "Delivered-To",
+    "X-Original-To",
+    "Reply-To",
+    "Subject",
+    "Date",
+    "In-Reply-To",
+    "References",
+    "Auto-Submitted",
+    "X-Auto-Response-Suppress",
+    "X-Forwarded-Message-Id",
+    "X-Failed-Recipients",
+    "Content-Type",
+    "Content-Transfer-Encoding",
+    "Content-Disposition",
+];
 /// The most parts of a message, those of nested messages included.
 const MOST_PARTS: usize = 500;
 /// The most multiparts and messages inside each other.
@@ -47,7 +79,7 @@ impl<'a> Header<'a> {
     /// Splits `bytes` at the first empty line: the header before it, the body after it. Lines that are no fields are passed over (such as the
     /// `From ` line of an mbox).
     pub fn parse(bytes: &'a [u8]) -> (Self, &'a [u8]) {
-        let mut fields: Vec<Field<'a>> = Vec::new();
+        let mut fields = Kept::default();
         let mut position = 0;
         let mut open: Option<(&'a str, usize)> = None;
         let mut end = 0;
@@ -60,28 +92,19 @@ impl<'a> Header<'a> {
             }
             let folded = line.starts_with(b" ") || line.starts_with(b"\t");
             if !folded {
-                Self::close(&mut fields, open.take(), bytes, end);
+                fields.close(open.take(), bytes, end);
                 open = name(line).map(|name| (name, position + name.len()));
             }
             position += length;
             end = position;
         }
-        Self::close(&mut fields, open, bytes, end);
+        fields.close(open, bytes, end);
         let raw = bytes.get(..end).unwrap_or_default();
-        (Self { raw, fields }, bytes.get(position..).unwrap_or_default())
-    }
-
-    fn close(fields: &mut Vec<Field<'a>>, open: Option<(&'a str, usize)>, bytes: &'a [u8], end: usize) {
-        if let Some((name, start)) = open
-            && fields.len() < MOST_FIELDS
-        {
-            let value = bytes.get(start..end).unwrap_or_default();
-            let colon = value.iter().position(|&byte| byte == b':').map_or(value.len(), |colon| colon + 1);
-            fields.push(Field {
-                name,
-                raw: value[colon..].trim_ascii(),
-            });
-        }
+        let header = Self {
+            raw,
+            fields: fields.fields,
+        };
+        (header, bytes.get(position..).unwrap_or_default())
     }
 
     /// The topmost field of that name.
@@ -123,6 +146,41 @@ impl<'a> Header<'a> {
     /// The addresses alone.
     pub fn addresses(&self, name: &str) -> Vec<String> {
         self.mailboxes(name).into_iter().map(|(_, address)| address).collect()
+    }
+}
+
+/// The fields of a header that are kept while it is read.
+#[derive(Default)]
+struct Kept<'a> {
+    fields: Vec<Field<'a>>,
+    /// How many of each needed field were kept beyond the most fields.
+    beyond: [u8; NEEDED.len()],
+}
+
+impl<'a> Kept<'a> {
+    /// Takes in the field that begins at `open`, with its name, and ends before `end`.
+    fn close(&mut self, open: Option<(&'a str, usize)>, bytes: &'a [u8], end: usize) {
+        let Some((name, start)) = open.filter(|(name, _)| self.has_room_for(name)) else {
+            return;
+        };
+        let value = bytes.get(start..end).unwrap_or_default();
+        let colon = value.iter().position(|&byte| byte == b':').map_or(value.len(), |colon| colon + 1);
+        self.fields.push(Field {
+            name,
+            raw: value[colon..].trim_ascii(),
+        });
+    }
+
+    fn has_room_for(&mut self, name: &str) -> bool {
+        if self.fields.len() < MOST_FIELDS {
+            return true;
+        }
+        let mut needed = NEEDED.iter().zip(&mut self.beyond);
+        let of_this_name = needed.find(|(needed, _)| needed.eq_ignore_ascii_case(name));
+        of_this_name.is_some_and(|(_, count)| {
+            *count = count.saturating_add(1);
+            *count <= MOST_OF_A_NAME
+        })
     }
 }
 
@@ -231,9 +289,7 @@ impl<'a> Entity<'a> {
     /// Whether it is meant to be kept apart from the text (RFC 2183), or is no text at all.
     pub fn is_attachment(&self) -> bool {
         let disposition = self.header.text("Content-Disposition").to_ascii_lowercase();
-        disposition.starts_with("attachment")
-            || !self.media.kind.starts_with("text/")
-            || (self.media.name.is_some() && !disposition.starts_with("inline"))
+        disposition.starts_with("attachment") || !self.is_text() || (self.media.name.is_some() && !disposition.starts_with("inline"))
     }
 
     /// The file name of an attachment.
@@ -260,9 +316,28 @@ impl<'a> Entity<'a> {
 
     /// The content as text, as far as texts are read.
     pub fn text(&self) -> String {
+        let mut left = LONGEST_TEXT;
+        self.text_within(&mut left)
+    }
+
+    /// As [`Entity::text`], as far as what is `left` of the text that is read of one message, which it then takes away.
+    fn text_within(&self, left: &mut usize) -> String {
         let content = self.content();
-        let read = content.get(..LONGEST_TEXT).unwrap_or(&content);
+        let read = content.get(..LONGEST_TEXT.min(*left)).unwrap_or(&content);
+        *left -= read.len();
         decode::text(read, self.media.charset.as_deref())
+    }
+
+    /// The texts of those leaves of a message for which `wanted` holds, in order, as far as texts are read.
+    pub fn texts<'s>(&'s self, wanted: impl Fn(&Self) -> bool + 's) -> impl Iterator<Item = (&'s Self, String)> + 's {
+        let mut left = MOST_TEXT;
+        let leaves = self.leaves().into_iter().filter(move |leaf| wanted(leaf));
+        leaves.map_while(move |leaf| (left > 0).then(|| (leaf, leaf.text_within(&mut left))))
+    }
+
+    /// Whether its content is text of any kind.
+    pub fn is_text(&self) -> bool {
+        self.media.kind.starts_with("text/")
     }
 
     /// The parts that are no multiparts, in order, down to nested messages but not into them.
@@ -343,6 +418,20 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_fields_that_tell_whose_message_it_is_are_kept_below_any_number_of_others() {
+        let own = "Message-ID: <x@y>\r\nFrom: a@b.example\r\n";
+        let above = "X-A: b\r\n".repeat(20_000);
+        let many = format!("{above}{own}{}Subject: last\r\n{above}\r\nbody", "Subject: x\r\n".repeat(20_000));
+        let (header, body) = Header::parse(many.as_bytes());
+        assert_eq!(header.addresses("From"), ["a@b.example"]);
+        assert_eq!((header.text("Message-ID").as_str(), body), ("<x@y>", &b"body"[..]));
+        let most = MOST_FIELDS + NEEDED.len() * usize::from(MOST_OF_A_NAME);
+        assert!(header.fields.len() <= most, "{}", header.fields.len());
+        let long = format!("X-A: {}\r\n{own}\r\n", "b".repeat(LONGEST_HEADER - 100));
+        assert_eq!(Header::parse(long.as_bytes()).0.addresses("From"), ["a@b.example"]);
+    }
+
     fn kinds(message: &str) -> Vec<String> {
         Entity::parse(message.as_bytes())
             .leaves()
@@ -368,6 +457,16 @@ mod tests {
     fn the_line_end_before_a_delimiter_is_not_content() {
         let message = Entity::parse(b"Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n\r\none\r\n\r\n--b--\r\n");
         assert_eq!(message.leaves()[0].raw, b"one\r\n");
+    }
+
+    #[test]
+    fn no_more_text_is_read_of_many_parts_than_of_a_few() {
+        let part = format!("--b\n\n{}\n", "word ".repeat(20_000));
+        let message = format!("Content-Type: multipart/mixed; boundary=b\n\n{}", part.repeat(100));
+        let message = Entity::parse(message.as_bytes());
+        let read: usize = message.texts(Entity::is_text).map(|(_, text)| text.len()).sum();
+        assert_eq!(read, MOST_TEXT);
+        assert_eq!(message.texts(Entity::is_message).count(), 0);
     }
 
     #[test]

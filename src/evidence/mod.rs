@@ -26,10 +26,12 @@ mod mdn;
 mod mime;
 mod notification;
 mod posts;
+mod sides;
 mod tags;
 mod wording;
 
 pub use codes::enhanced as enhanced_status;
+pub use mime::LONGEST_HEADER;
 
 use crate::model::{Dsn, Evidence, MailboxName, Plan, ProbeId, TagKey, Time};
 use crate::scrub::Scrubber;
@@ -251,7 +253,7 @@ impl Recognizer {
             Finding::Answer { .. } => false,
         });
         for finding in &mut findings {
-            copies::wrap(finding, message);
+            self.wrap(finding, message);
         }
         findings
     }

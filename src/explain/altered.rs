@@ -83,7 +83,7 @@ pub(super) fn step(probe: &JudgedProbe, requirement: &str) -> Option<String> {
             ))
         }
         "dkim-pass" => {
-            let broken = probe.signatures.iter().find(|signature| signature.is_broken())?;
+            let broken = probe.signatures.iter().find(|signature| signature.is_changed())?;
             Some(format!(
                 "Let the gateway on route {} check DKIM before it makes that change, or make the change spare mail of {}, so that its signature still holds.",
                 probe.route, broken.domain
@@ -162,7 +162,7 @@ fn signatures(probe: &JudgedProbe) -> Vec<String> {
     let broken = probe.signatures.iter().filter(|signature| signature.is_broken());
     let mut sentences: Vec<String> = broken.take(MOST_FIELDS).map(signature).collect();
     let passed = probe.authentication.get("dkim").is_some_and(|result| result == "pass");
-    if passed && !sentences.is_empty() {
+    if passed && probe.signatures.iter().any(Signature::is_changed) {
         sentences.push("The receiving side says dkim=pass: it checked before that change, or another signature.".to_owned());
     }
     sentences
@@ -170,11 +170,10 @@ fn signatures(probe: &JudgedProbe) -> Vec<String> {
 
 fn signature(one: &Signature) -> String {
     let mut causes: Vec<String> = Vec::new();
-    if one.body == SignedPart::Changed {
-        causes.push(match &one.first_change {
-            Some(change) => format!("the text was changed: {}", line(change)),
-            None => "the text was changed after it was signed".to_owned(),
-        });
+    match (&one.first_change, one.body) {
+        (Some(change), _) => causes.push(format!("the text was changed: {}", line(change))),
+        (None, SignedPart::Changed) => causes.push("the text was changed after it was signed".to_owned()),
+        (None, _) => {}
     }
     causes.extend(one.fields.iter().take(MOST_FIELDS).map(field));
     let selector = if one.selector.is_empty() {
@@ -182,11 +181,13 @@ fn signature(one: &Signature) -> String {
     } else {
         format!(" (selector {})", one.selector)
     };
-    format!(
-        "Its DKIM signature of {}{selector} no longer verifies, because {}.",
-        one.domain,
-        causes.join(", and ")
-    )
+    let signature = format!("DKIM signature of {}{selector}", one.domain);
+    if causes.is_empty() {
+        return format!(
+            "A {signature} fits neither the text that was sent nor the one that arrived: it was made of another text, or never held, and tells of no change by itself."
+        );
+    }
+    format!("Its {signature} no longer verifies, because {}.", causes.join(", and "))
 }
 
 fn line(change: &LineChange) -> String {

@@ -205,7 +205,8 @@ pub fn junk(probe: &JudgedProbe) -> Finding {
         );
         return Finding::new(sentence, step);
     }
-    if let Some(filter) = probe.filters.last().filter(|filter| filter.verdict == FilterVerdict::Clean) {
+    let last = probe.filters.iter().rfind(|filter| !filter.relayed);
+    if let Some(filter) = last.filter(|filter| filter.verdict == FilterVerdict::Clean) {
         sentence.push_str(&format!(
             " {} {}, so that something else filed it there.",
             filtered::who(filter),

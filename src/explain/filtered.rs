@@ -9,9 +9,11 @@ use crate::model::{Filter, FilterName, FilterVerdict};
 /// So many rules are named in a sentence; the evidence has them all.
 const RULES: usize = 4;
 
-/// The filter whose word decides: of those that speak against the message the last on its way, for the receiving side's own comes last.
+/// The filter whose word decides: of those that speak against the message the last on its way, for the receiving side's own comes last; what a relay
+/// says only where nobody else does.
 pub fn decisive(filters: &[Filter]) -> Option<&Filter> {
-    filters.iter().rev().find(|filter| filter.verdict.is_against())
+    let against = || filters.iter().rev().filter(|filter| filter.verdict.is_against());
+    against().find(|filter| !filter.relayed).or_else(|| against().next())
 }
 
 /// The filter that an allow-list told to let it through, and the list.

@@ -83,6 +83,16 @@ pub fn bounced(probe: &JudgedProbe) -> Finding {
         _ if said.is_empty() => format!("{taken_by} took it, {who} returned it and gave no reason."),
         _ => format!("{taken_by} took it, {who} returned it: {said}."),
     };
+    let named = [&dsn.recipient, &dsn.original_recipient];
+    let other = dsn.recipient.as_deref().filter(|name| name.contains('@'));
+    let names_it = |name: &String| name.eq_ignore_ascii_case(&probe.recipient);
+    if let Some(other) = other.filter(|_| probe.members.is_empty() && !named.into_iter().flatten().any(names_it)) {
+        sentence.push_str(&format!(
+            " The notice names {} and not {}: that address leads there, or the notice is about a copy that was sent on.",
+            quote::quoted(other),
+            probe.recipient
+        ));
+    }
     if dsn.guessed {
         let by = dsn.bound_by.trim_end_matches(", which is a guess");
         sentence.push_str(&format!(" That this notice is about this probe is a guess ({by})."));

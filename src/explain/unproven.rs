@@ -194,7 +194,15 @@ fn step_for_failed_attempt(probe: &JudgedProbe, attempt: &Attempt) -> String {
 /// What to do about the reason for which something could not be measured.
 fn step_for_reason(reason: &str) -> Option<String> {
     let reason = reason.to_lowercase();
-    let steps: [(&[&str], &str); 16] = [
+    let steps: [(&[&str], &str); 18] = [
+        (
+            &["but a notification"],
+            "Read that notification in the sender's mailbox, and ask whoever runs the recipient's server what became of the message.",
+        ),
+        (
+            &["goes on after its first"],
+            "Look at that message by its folder and time: no mail program writes such a header. Move it away, and run the scenario again.",
+        ),
         (
             &["own application yet"],
             "Create that service principal once in the tenant, wait until `mailflow check` gets an answer, and run it again.",

@@ -56,6 +56,17 @@ impl Journal {
             .map_err(|error| self.trouble(&error))
     }
 
+    /// Calls a baseline something else; whether there was one. The new name must be nobody's.
+    ///
+    /// # Errors
+    /// If the new name is another baseline's, or it cannot be written.
+    pub fn rename_baseline(&self, name: &str, new: &str) -> Result<bool, JournalError> {
+        let renamed = self
+            .connect()?
+            .execute("UPDATE baselines SET name = ?2 WHERE name = ?1", [name, new]);
+        renamed.map(|count| count > 0).map_err(|error| self.trouble(&error))
+    }
+
     /// Takes the name away; whether there was one.
     ///
     /// # Errors
@@ -141,6 +152,9 @@ mod tests {
         let names: Vec<_> = journal.baselines().unwrap().into_iter().map(|one| (one.name, one.run)).collect();
         assert_eq!(names, [("after".to_owned(), other.clone()), ("before".to_owned(), other.clone())]);
         assert_eq!(journal.baseline("before").unwrap().as_deref(), Some(other.as_str()));
+        assert!(journal.rename_baseline("after", "the-end").unwrap() && !journal.rename_baseline("after", "x").unwrap());
+        assert!(journal.rename_baseline("the-end", "before").is_err(), "it is another run's");
+        assert_eq!(journal.named("the-end").unwrap(), other.as_str());
         assert!(journal.remove_baseline("before").unwrap() && !journal.remove_baseline("before").unwrap());
         assert_eq!(journal.baseline("before").unwrap(), None);
     }

@@ -7,21 +7,22 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The lock on one run, held until dropped.
+/// A lock of the state folder, held until dropped.
 #[derive(Debug)]
-pub struct RunLock {
+pub struct FileLock {
     // Held for its lock; the operating system lets go of it with the file.
     _file: File,
 }
 
-impl RunLock {
-    /// Takes the lock of a run; `None` if a living process holds it.
+impl FileLock {
+    /// Takes the lock of this name; `None` if a living process holds it.
     ///
     /// # Errors
     /// If the lock file cannot be made.
-    pub fn take(state: &Path, run: &RunId) -> io::Result<Option<Self>> {
+    pub fn take(state: &Path, name: &str) -> io::Result<Option<Self>> {
         std::fs::create_dir_all(folder(state))?;
-        let file = OpenOptions::new().create(true).write(true).truncate(false).open(path(state, run))?;
+        let path = folder(state).join(name);
+        let file = OpenOptions::new().create(true).write(true).truncate(false).open(path)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Self { _file: file })),
             Err(TryLockError::WouldBlock) => Ok(None),
@@ -30,15 +31,28 @@ impl RunLock {
     }
 }
 
+/// The lock on one run, held until dropped.
+#[derive(Debug)]
+pub struct RunLock {
+    _lock: FileLock,
+}
+
+impl RunLock {
+    /// Takes the lock of a run; `None` if a living process holds it.
+    ///
+    /// # Errors
+    /// If the lock file cannot be made.
+    pub fn take(state: &Path, run: &RunId) -> io::Result<Option<Self>> {
+        Ok(FileLock::take(state, run.as_str())?.map(|lock| Self { _lock: lock }))
+    }
+}
+
 /// Whether a living process works on the run.
 pub fn is_held(state: &Path, run: &RunId) -> bool {
-    File::open(path(state, run)).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
+    let path = folder(state).join(run.as_str());
+    File::open(path).is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 fn folder(state: &Path) -> PathBuf {
     state.join("locks")
-}
-
-fn path(state: &Path, run: &RunId) -> PathBuf {
-    folder(state).join(run.as_str())
 }

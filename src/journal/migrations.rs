@@ -2,6 +2,7 @@
 //!
 //! A step is never changed once it has been released: a journal in use has taken it. What cannot be done here: going back to an earlier version.
 
+use super::outcomes;
 use rusqlite::{Connection, TransactionBehavior};
 
 /// The steps: the first makes version 1 out of an empty file, each further one the next version out of the one before.
@@ -11,6 +12,14 @@ const STEPS: &[&str] = &[
      CREATE TABLE events (run TEXT NOT NULL REFERENCES runs (id), seq INTEGER NOT NULL, event TEXT NOT NULL, PRIMARY KEY (run, seq)) WITHOUT ROWID;",
     // Names for runs that later ones are compared with.
     "CREATE TABLE baselines (name TEXT PRIMARY KEY, run TEXT NOT NULL REFERENCES runs (id), set_at TEXT NOT NULL) WITHOUT ROWID;",
+    // The outcomes of decided runs, and when they want to be looked at again.
+    outcomes::TABLES,
+    // Alerts: the runs that are still to be told of, how each subject stands for each target, and what is to be delivered. Schedules: what was dealt with.
+    "CREATE TABLE alert_runs (run TEXT PRIMARY KEY, site TEXT NOT NULL, complete INTEGER NOT NULL) WITHOUT ROWID;
+     CREATE TABLE alert_standings (site TEXT NOT NULL, target TEXT NOT NULL, subject TEXT NOT NULL, standing TEXT NOT NULL, PRIMARY KEY (site, target, subject)) WITHOUT ROWID;
+     CREATE TABLE alert_outbox (seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, site TEXT NOT NULL, target TEXT NOT NULL, message TEXT NOT NULL, made_at TEXT NOT NULL,
+        tries INTEGER NOT NULL DEFAULT 0, not_before TEXT, trouble TEXT, refused INTEGER NOT NULL DEFAULT 0, delivered_at TEXT);
+     CREATE TABLE schedules (site TEXT NOT NULL, name TEXT NOT NULL, dealt_with TEXT NOT NULL, run TEXT, PRIMARY KEY (site, name)) WITHOUT ROWID;",
 ];
 
 /// The version of the tables; a newer one is not touched.

@@ -3,14 +3,23 @@
 //! A probe stands here, flushed to disk, before its first byte leaves. One thread owns the database for writing and commits what has gathered,
 //! so that many probes share one flush. What it cannot survive: a disk that lies about flushing.
 
+mod alerts;
 mod baselines;
 mod lock;
+mod looks;
 mod migrations;
+mod named;
+mod outcomes;
+mod retention;
+mod schedules;
 mod state;
 mod store;
 
+pub use alerts::{Decided, Delivery, Letter};
 pub use baselines::{Baseline, fault as baseline_fault};
-pub use lock::{RunLock, is_held};
+pub use lock::{FileLock, RunLock, is_held};
+pub use retention::{Retention, Tidied};
+pub use schedules::ScheduleRow;
 pub use state::{StateError, default_state, open_state, tag_key};
 pub use store::{Journal, JournalError, RunLog, StoredRun};
 

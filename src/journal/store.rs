@@ -3,11 +3,13 @@
 use super::{
     Log,
     lock::RunLock,
+    looks,
     migrations::{self, Migration, SCHEMA_VERSION},
+    outcomes,
 };
-use crate::model::{Event, Plan, RunId, What};
+use crate::model::{Event, Plan, RunId, SecondLook, What};
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use std::{
     fs::OpenOptions,
     io,
@@ -44,10 +46,12 @@ pub enum JournalError {
         found: i64,
     },
     /// There is no such run.
-    #[error("there is no run {asked:?}\n  help: `mailflow runs` lists them")]
+    #[error("there is no run {asked:?}{hint}\n  help: `mailflow runs` lists the runs, and `mailflow baseline` their names")]
     NoSuchRun {
         /// What was asked for.
         asked: String,
+        /// What may have been meant, or why there is none.
+        hint: String,
     },
     /// There is no run at all.
     #[error("no run is stored yet\n  help: `mailflow run SCENARIO` makes one")]
@@ -58,6 +62,9 @@ pub enum JournalError {
     /// A living process works on the run.
     #[error("run {0} is held by a living process")]
     Held(RunId),
+    /// Another process removes old runs.
+    #[error("another process removes old runs just now")]
+    Tidying,
 }
 
 /// The journal of a state folder.
@@ -104,6 +111,8 @@ impl Journal {
             let _ = OpenOptions::new().append(true).create(true).mode(0o600).open(&self.path);
             let connection = Connection::open(&self.path)?;
             connection.busy_timeout(BUSY)?;
+            // Heeded while there is no table yet; a journal that is older gets it when `--keep` first compacts it.
+            connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
             write_ahead(&connection)?;
             // FULL: a commit is on disk when it returns, which is what "written before sent" rests on.
             connection.pragma_update(None, "synchronous", "FULL")?;
@@ -194,39 +203,16 @@ impl Journal {
             .collect()
     }
 
-    /// The plan and the events of a run. `name`: its id, the first characters of it, `last`, or `last~N`.
+    /// The plan and the events of a run. `name`: its id, the first characters of it, `last`, `last~N`, or a baseline's name.
     ///
     /// # Errors
     /// If there is no such run, or the journal cannot be read.
     pub fn load(&self, name: &str) -> Result<(Plan, Vec<Event>), JournalError> {
+        let id = self.named(name)?;
         let connection = self.connect()?;
-        let runs: i64 = connection
-            .query_row("SELECT count(*) FROM runs", [], |row| row.get(0))
+        let plan: String = connection
+            .query_row("SELECT plan FROM runs WHERE id = ?1", [&id], |row| row.get(0))
             .map_err(|error| self.trouble(&error))?;
-        if runs == 0 {
-            return Err(JournalError::NoRun);
-        }
-        let no_such = || JournalError::NoSuchRun { asked: name.to_owned() };
-        let back = match name.strip_prefix("last") {
-            Some("") => Some(0),
-            Some(rest) => rest.strip_prefix('~').and_then(|number| number.parse::<i64>().ok()),
-            None => None,
-        };
-        let row = |row: &rusqlite::Row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?));
-        let found = match back {
-            Some(back) => connection.query_row(
-                "SELECT id, plan FROM runs ORDER BY started_at DESC, id LIMIT 1 OFFSET ?1",
-                [back],
-                row,
-            ),
-            None if name.len() >= 3 && name.chars().all(|c| c.is_ascii_alphanumeric()) => connection.query_row(
-                "SELECT id, plan FROM runs WHERE id LIKE ?1 || '%' LIMIT 1",
-                [name.to_ascii_lowercase()],
-                row,
-            ),
-            None => return Err(no_such()),
-        };
-        let (id, plan) = found.optional().map_err(|error| self.trouble(&error))?.ok_or_else(no_such)?;
         let read = || {
             let mut statement = connection.prepare("SELECT event FROM events WHERE run = ?1 ORDER BY seq")?;
             let rows = statement.query_map([id], |row| row.get::<_, String>(0))?;
@@ -237,7 +223,7 @@ impl Journal {
         Ok((self.parse(&plan)?, events))
     }
 
-    fn parse<T: serde::de::DeserializeOwned>(&self, text: &str) -> Result<T, JournalError> {
+    pub(super) fn parse<T: serde::de::DeserializeOwned>(&self, text: &str) -> Result<T, JournalError> {
         serde_json::from_str(text).map_err(|error| JournalError::Database {
             path: self.path.clone(),
             reason: format!("a row cannot be read: {error}"),
@@ -245,15 +231,34 @@ impl Journal {
     }
 }
 
-fn to_json<T: serde::Serialize>(value: &T) -> Result<String, String> {
+pub(super) fn to_json<T: serde::Serialize>(value: &T) -> Result<String, String> {
     serde_json::to_string(value).map_err(|error| error.to_string())
 }
 
 /// A row to write, and whom to tell when it is on disk.
 struct Row {
     json: String,
-    finishes: bool,
+    effect: Effect,
     written: Option<oneshot::Sender<Result<(), JournalError>>>,
+}
+
+/// What else changes in the tables with an event.
+enum Effect {
+    None,
+    /// The run is decided: from here on it has outcomes.
+    Decides,
+    /// It was looked at again.
+    LooksAgain(Box<SecondLook>),
+}
+
+impl Effect {
+    fn of(what: &What) -> Self {
+        match what {
+            What::Stopped { finished: true } => Self::Decides,
+            What::LookedAgain { look } => Self::LooksAgain(look.clone()),
+            _ => Self::None,
+        }
+    }
 }
 
 /// The log of one run: it holds the run's lock and the writer's thread.
@@ -285,10 +290,10 @@ impl RunLog {
     }
 
     fn send(&self, event: &Event, written: Option<oneshot::Sender<Result<(), JournalError>>>) {
-        let finishes = matches!(event.what, What::Stopped { finished: true });
+        let effect = Effect::of(&event.what);
         if let (Some(rows), Ok(json)) = (&self.rows, to_json(event)) {
             // A writer that is gone shows in the next `write`.
-            let _ = rows.send(Row { json, finishes, written });
+            let _ = rows.send(Row { json, effect, written });
         }
     }
 }
@@ -342,14 +347,21 @@ fn write_all(
 }
 
 fn commit(connection: &mut Connection, run: &RunId, batch: &[Row], next: i64) -> Result<(), rusqlite::Error> {
-    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    let mut transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     {
         let mut insert = transaction.prepare_cached("INSERT INTO events (run, seq, event) VALUES (?1, ?2, ?3)")?;
         for (row, seq) in batch.iter().zip(next..) {
             insert.execute(params![run.as_str(), seq, row.json])?;
         }
-        if batch.iter().any(|row| row.finishes) {
-            transaction.execute("UPDATE runs SET finished = 1 WHERE id = ?1", [run.as_str()])?;
+    }
+    for row in batch {
+        match &row.effect {
+            Effect::None => {}
+            Effect::Decides => {
+                transaction.execute("UPDATE runs SET finished = 1 WHERE id = ?1", [run.as_str()])?;
+                outcomes::fill_or_leave(&mut transaction, run.as_str())?;
+            }
+            Effect::LooksAgain(look) => looks::made(&transaction, run.as_str(), look)?,
         }
     }
     transaction.commit()
@@ -392,6 +404,7 @@ mod tests {
             change: None,
             description: None,
             compare: None,
+            origin: crate::model::Origin::default(),
         };
         Plan {
             run,
@@ -403,6 +416,8 @@ mod tests {
             probes: vec![],
             spacing: Duration::ZERO,
             templates: std::collections::BTreeMap::new(),
+            recheck: Vec::new(),
+            scope: None,
             traces: std::collections::BTreeMap::new(),
         }
     }

@@ -1,6 +1,9 @@
 //! The ledger of a run: its events, folded into what is known of each probe and of each mailbox.
 
-use super::record::{Gone, HandingOver, Record, Try};
+use super::{
+    later::Afterwards,
+    record::{Gone, HandingOver, Record, Try},
+};
 use crate::model::{CopyId, DomainFact, Dsn, Event, MailboxName, Plan, Probe, ProbeId, Time, What, time};
 use chrono::SubsecRound;
 use std::{
@@ -19,6 +22,8 @@ pub struct Ledger {
     stopped: Option<(Time, bool)>,
     /// What the DNS showed of the senders' domains.
     pub(super) facts: Vec<DomainFact>,
+    /// What came after the measurement.
+    pub(super) afterwards: Afterwards,
 }
 
 /// What is known of the view into one mailbox.
@@ -45,6 +50,7 @@ impl Ledger {
             taken_up: None,
             stopped: None,
             facts: Vec::new(),
+            afterwards: Afterwards::default(),
         }
     }
 
@@ -77,6 +83,9 @@ impl Ledger {
     /// Takes one event in; the index of the probe that it is about, if any. An event about a probe that the plan does not know is dropped.
     /// What a look brought to light (`Seen`, `Gone`) comes before its `Looked`.
     pub fn apply(&mut self, event: &Event) -> Option<usize> {
+        if self.afterwards.take_in(event) {
+            return None;
+        }
         if matches!(self.stopped, Some((_, false))) && !matches!(event.what, What::Stopped { .. }) {
             // Somebody goes on with it.
             self.stopped = None;
@@ -107,6 +116,8 @@ impl Ledger {
                 self.take_up(event.at);
                 None
             }
+            // Kept in `afterwards`.
+            What::LookedAgain { .. } | What::Cleaned { .. } => None,
             What::Stopped { finished } => {
                 self.stopped = Some((event.at, *finished));
                 None
@@ -150,16 +161,7 @@ impl Ledger {
             What::Returned { probe, dsn } => self.with(*probe, |record| {
                 let mut dsn = Dsn::clone(dsn);
                 dsn.at = dsn.at.trunc_subsecs(3);
-                // Read again by a process that took up the run: the first reading holds.
-                let known = |known: &Dsn| {
-                    Dsn {
-                        at: dsn.at,
-                        ..known.clone()
-                    } == dsn
-                };
-                if !record.notifications.iter().any(known) {
-                    record.notifications.push(dsn);
-                }
+                record.notify(dsn);
             }),
             What::Traced { probe, row } => self.with(*probe, |record| record.trace(row)),
             What::Answered { probe, automatic, .. } => self.with(*probe, |record| {

@@ -2,11 +2,12 @@
 //!
 //! [`Ledger`] folds the events of a run, one at a time, while it goes or when it is read back; [`Stand`] says what a probe still waits for.
 //! Which copies and which notifications speak for a mailbox is in `copies` and `notice`, the order of the verdicts in `verdict`, what else is
-//! true in `flags`, whether it was expected in `outcome`. What it cannot see: anything that no event tells.
+//! true in `flags`, whether it was expected in `outcome`; what second looks found in `later`. What it cannot see: anything that no event tells.
 
 mod banner;
 mod copies;
 mod flags;
+mod later;
 mod ledger;
 mod notice;
 mod outcome;
@@ -34,6 +35,7 @@ pub fn judge(plan: Arc<Plan>, events: &[Event]) -> Judged {
         ledger.apply(event);
     }
     // Not simply the last: a process that took the run up may have a clock that is behind.
-    let now = events.iter().map(|event| event.at).max().unwrap_or(ledger.plan().run.started_at);
+    let measured = events.iter().filter(|event| event.what.is_measurement());
+    let now = measured.map(|event| event.at).max().unwrap_or(ledger.plan().run.started_at);
     summarize(&ledger, now)
 }

@@ -6,6 +6,10 @@ use chrono::SubsecRound;
 /// So many rows of a message trace are kept of one probe: more than a list that somebody probes has members.
 const MOST_ROWS: usize = 2_000;
 
+/// So many notifications are kept of one probe, whatever they say, and so many that say something new of somebody.
+const MOST_NOTIFICATIONS: usize = 200;
+const MOST_NEW_NOTIFICATIONS: usize = 2_000;
+
 /// What is known of one probe.
 #[derive(Debug, Default)]
 pub(super) struct Record {
@@ -68,6 +72,21 @@ impl Record {
                 gone: None,
                 news: copy.at,
             });
+        }
+    }
+
+    /// A notification was read. One that was read before, by a process that took up the run, is no other.
+    pub fn notify(&mut self, dsn: Dsn) {
+        let says_the_same = |known: &Dsn| (known.action, &known.recipient, known.guessed) == (dsn.action, &dsn.recipient, dsn.guessed);
+        let is_known = |known: &Dsn| says_the_same(known) && is_the_same(known, &dsn);
+        let kept = self.notifications.len();
+        let is_needless = if kept < MOST_NOTIFICATIONS {
+            self.notifications.iter().any(is_known)
+        } else {
+            kept >= MOST_NEW_NOTIFICATIONS || self.notifications.iter().any(says_the_same)
+        };
+        if !is_needless {
+            self.notifications.push(dsn);
         }
     }
 
@@ -147,6 +166,15 @@ impl Record {
     }
 }
 
+/// Whether two readings are of one notification, whenever it was read.
+fn is_the_same(one: &Dsn, other: &Dsn) -> bool {
+    let at_one_time = Dsn {
+        at: other.at,
+        ..one.clone()
+    };
+    at_one_time == *other
+}
+
 impl Held {
     /// Whether both were certainly there at one moment.
     pub fn overlaps(&self, other: &Self) -> bool {
@@ -160,5 +188,46 @@ impl Held {
 
     pub fn placement(&self) -> Placement {
         self.copy.placement
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_notifications_hides_none_that_says_something_new() {
+        let dsn = |action: DsnAction, recipient: &str, diagnostic: u32| Dsn {
+            action,
+            status: None,
+            recipient: Some(recipient.to_owned()),
+            original_recipient: None,
+            reporting_mta: None,
+            remote_mta: None,
+            diagnostic: Some(diagnostic.to_string()),
+            bound_by: String::new(),
+            guessed: false,
+            mailbox: MailboxName::from("returns"),
+            at: Time::UNIX_EPOCH,
+        };
+        let mut record = Record::default();
+        let first = dsn(DsnAction::Delayed, "a@b.example", 0);
+        record.notify(first.clone());
+        record.notify(Dsn {
+            at: Time::MAX_UTC,
+            ..first
+        });
+        assert_eq!(record.notifications.len(), 1, "the same one, read again");
+        for number in 0..3_000 {
+            record.notify(dsn(DsnAction::Delayed, "a@b.example", number));
+        }
+        assert_eq!(record.notifications.len(), MOST_NOTIFICATIONS);
+        record.notify(dsn(DsnAction::Failed, "a@b.example", 1));
+        record.notify(dsn(DsnAction::Delayed, "c@b.example", 1));
+        assert_eq!(record.notifications.len(), MOST_NOTIFICATIONS + 2);
+        for number in 0..5_000 {
+            record.notify(dsn(DsnAction::Failed, &format!("{number}@b.example"), 1));
+        }
+        assert_eq!(record.notifications.len(), MOST_NEW_NOTIFICATIONS);
     }
 }

@@ -2,7 +2,9 @@
 //! neither fulfilled nor broken.
 
 use super::{Ledger, banner::is_banner, record::Held, way};
-use crate::model::{Alteration, AlterationKind, Encryption, Evidence, Hop, How, PathRule, Requirement, RequirementResult, matches};
+use crate::model::{
+    Alteration, AlterationKind, Encryption, Evidence, Hop, How, Plan, Probe, Requirement, RequirementResult, matches, same_organisation,
+};
 
 /// How a copy stands to a requirement.
 enum Found {
@@ -20,7 +22,7 @@ impl Ledger {
         let result = |requirement: &Requirement| {
             let found: Vec<Found> = arrived
                 .iter()
-                .map(|held| against(requirement, &held.copy.evidence, &self.plan().paths, probe.internal))
+                .map(|held| against(requirement, &held.copy.evidence, self.plan(), probe))
                 .collect();
             let broken = found
                 .iter()
@@ -39,9 +41,10 @@ impl Ledger {
     }
 }
 
-fn against(requirement: &Requirement, evidence: &Evidence, paths: &[PathRule], internal: bool) -> Found {
+fn against(requirement: &Requirement, evidence: &Evidence, plan: &Plan, probe: &Probe) -> Found {
     let changed = |kinds: &[AlterationKind]| altered(evidence, kinds, |_| true);
-    let passes = |method: &str| passes(evidence, method);
+    let sender = plan.sender(probe);
+    let passes = |method: &str, senders: &[&str]| passes(evidence, method, senders);
     match requirement {
         Requirement::LinksUnchanged => changed(&[AlterationKind::Links]),
         Requirement::SubjectUnchanged => changed(&[AlterationKind::Subject]),
@@ -49,18 +52,18 @@ fn against(requirement: &Requirement, evidence: &Evidence, paths: &[PathRule], i
         Requirement::AttachmentIntact => changed(&[AlterationKind::Attachments]),
         Requirement::LinksLeadHome => altered(evidence, &[AlterationKind::Links], Alteration::leads_astray),
         Requirement::NoExternalBanner => altered(evidence, &[AlterationKind::Body], is_banner),
-        Requirement::SpfPass => passes("spf"),
-        Requirement::DkimPass => passes("dkim"),
-        Requirement::DmarcPass => passes("dmarc"),
+        Requirement::SpfPass => passes("spf", &[&sender.envelope, &sender.address]),
+        Requirement::DkimPass => passes("dkim", &[&sender.address]),
+        Requirement::DmarcPass => passes("dmarc", &[&sender.address]),
         Requirement::TlsAllHops => tls(evidence),
-        Requirement::Filtered => filtered(evidence, internal),
+        Requirement::Filtered => filtered(evidence, probe.internal),
         Requirement::Via(pattern) => by_hops(evidence, |hops| {
             (!way::passes(hops, pattern)).then(|| format!("no hop fits {pattern}; it came by {}", way::hosts(hops)))
         }),
         Requirement::NotVia(pattern) => by_hops(evidence, |hops| {
             way::host_that_fits(hops, pattern).map(|host| format!("it came by {host}, which fits {pattern}"))
         }),
-        Requirement::Path(name) => by_hops(evidence, |hops| match way::fitting(hops, paths).as_slice() {
+        Requirement::Path(name) => by_hops(evidence, |hops| match way::fitting(hops, &plan.paths).as_slice() {
             [path] if path == name => None,
             [] => Some(format!("it fits no path of the site; it came by {}", way::hosts(hops))),
             [path] => Some(format!("it came by the path {path}: {}", way::hosts(hops))),
@@ -97,12 +100,26 @@ fn altered(evidence: &Evidence, kinds: &[AlterationKind], counts: impl Fn(&Alter
     }
 }
 
-fn passes(evidence: &Evidence, method: &str) -> Found {
+/// Whether the receiving side says that a method passes, for a domain of one of these addresses of the sender.
+fn passes(evidence: &Evidence, method: &str, senders: &[&str]) -> Found {
+    let said = |property: &str| evidence.authentication.get(&format!("{method}.{property}"));
+    let domain = |address: &str| address.rsplit_once('@').map_or("", |(_, domain)| domain).to_owned();
     match evidence.authentication.get(method).map(String::as_str) {
-        Some("pass") => Found::Fulfilled,
+        Some("pass") => match said("domain") {
+            Some(passing) if !senders.iter().any(|sender| same_organisation(passing, &domain(sender))) => Found::Broken(format!(
+                "the receiving side says {method}=pass for {passing}, not for {}",
+                senders.first().map(|sender| domain(sender)).unwrap_or_default()
+            )),
+            _ => Found::Fulfilled,
+        },
         Some(result) => Found::Broken(format!("the receiving side says {method}={result}")),
         None if evidence.is_headless() => no_header(),
-        None => Found::Unseen(format!("the receiving side says nothing of {method}")),
+        None => Found::Unseen(match said("elsewhere") {
+            Some(said) => {
+                format!("the receiving side says nothing of {method}; a field that any host on the way may have written says {said}")
+            }
+            None => format!("the receiving side says nothing of {method}"),
+        }),
     }
 }
 
@@ -197,6 +214,33 @@ fn values(header: &str, name: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_method_must_pass_for_the_sender_and_by_the_word_of_the_receiving_side() {
+        let found = |said: &[(&str, &str)]| {
+            let said = said.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            let evidence = Evidence {
+                authentication: said.collect(),
+                ..Evidence::default()
+            };
+            match passes(&evidence, "dmarc", &["probe@sender.example"]) {
+                Found::Fulfilled => "holds".to_owned(),
+                Found::Broken(why) => format!("broken: {why}"),
+                Found::Unseen(why) => format!("unseen: {why}"),
+            }
+        };
+        assert_eq!(found(&[("dmarc", "pass")]), "holds");
+        assert_eq!(found(&[("dmarc", "pass"), ("dmarc.domain", "mail.sender.example")]), "holds");
+        assert_eq!(
+            found(&[("dmarc", "pass"), ("dmarc.domain", "evil.example")]),
+            "broken: the receiving side says dmarc=pass for evil.example, not for sender.example"
+        );
+        assert_eq!(found(&[("dmarc", "fail")]), "broken: the receiving side says dmarc=fail");
+        assert_eq!(
+            found(&[("dmarc.elsewhere", "pass, in the name of mx.contoso.example")]),
+            "unseen: the receiving side says nothing of dmarc; a field that any host on the way may have written says pass, in the name of mx.contoso.example"
+        );
+    }
 
     #[test]
     fn fields_are_unfolded_and_all_of_a_name_count() {

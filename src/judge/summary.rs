@@ -125,6 +125,7 @@ impl Ledger {
             remedy: None,
         };
         judged.outcome = self.outcome(&judged, &probe.expected, recipient);
+        judged.later = self.later(index, &judged);
         judged
     }
 
@@ -215,7 +216,7 @@ fn alterations(copies: &[&Held]) -> Vec<Alteration> {
 }
 
 /// A group has the verdict that its members share; members proven different make it partial; otherwise, if one is not known, that.
-fn of_group(members: &[Member]) -> Measured {
+pub(super) fn of_group(members: &[Member]) -> Measured {
     let proven: Vec<&Member> = members.iter().filter(|member| member.verdict.is_proven()).collect();
     let shared = |members: &[&Member]| members.windows(2).all(|pair| pair[0].verdict == pair[1].verdict);
     let basis = members.iter().find_map(|member| member.basis);

@@ -39,6 +39,17 @@ impl Measured {
     }
 }
 
+/// What a copy that is present comes to.
+pub(super) fn verdict_of(placement: Placement) -> Verdict {
+    match placement {
+        Placement::Inbox => Verdict::Inbox,
+        Placement::Folder => Verdict::Folder,
+        Placement::Junk => Verdict::Junk,
+        Placement::Quarantine => Verdict::Quarantine,
+        Placement::Deleted => Verdict::Deleted,
+    }
+}
+
 impl Ledger {
     /// What the trace adds to a loss.
     const NO_ROW: &str = "the message trace has no row of it, so it did not come to Exchange Online as the message that was sent";
@@ -48,14 +59,7 @@ impl Ledger {
         let record = self.record(index);
         let best = self.best_copy(index, meant);
         if let Some(held) = best.filter(|held| self.is_present(index, held)) {
-            let verdict = match held.placement() {
-                Placement::Inbox => Verdict::Inbox,
-                Placement::Folder => Verdict::Folder,
-                Placement::Junk => Verdict::Junk,
-                Placement::Quarantine => Verdict::Quarantine,
-                Placement::Deleted => Verdict::Deleted,
-            };
-            return Measured::proven(verdict, Basis::Seen);
+            return Measured::proven(verdict_of(held.placement()), Basis::Seen);
         }
         let failure = match meant {
             Some(mailbox) => self.failure_of(index, mailbox),
@@ -165,6 +169,9 @@ impl Ledger {
                 "a copy was seen in {}, and for which member it was cannot be said",
                 held.mailbox()
             ));
+        }
+        if let Some(doubt) = self.unbelieved(index) {
+            return Some(format!("no copy was found, but {doubt}"));
         }
         if let Some(stranger) = self.stranger_in_trace(index, meant) {
             return Some(format!(

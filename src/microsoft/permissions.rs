@@ -30,6 +30,13 @@ pub enum Need {
     CleanGroup,
 }
 
+impl Need {
+    /// The least permission that suffices.
+    pub fn permission(self) -> &'static str {
+        Missing(self).permission()
+    }
+}
+
 /// A row of the table: what is needed, and what suffices for it.
 struct Row {
     need: Need,

@@ -68,6 +68,9 @@ pub struct ComparisonSummary {
     pub changed: u32,
     /// Of these: unknown before or after.
     pub not_compared: u32,
+    /// Of these: failed before and after, whether something about it changed or not.
+    #[serde(default)]
+    pub still_failing: u32,
     /// Probes that only the earlier run has.
     pub gone: u32,
     /// Probes that only the later run has.

@@ -1,6 +1,6 @@
 //! Events: what senders and watchers say happened. The journal holds nothing else, and every verdict is read from them.
 
-use super::{DomainFact, Evidence, FolderMark, MailboxName, Placement, ProbeId, Reply, Time, TraceRow, time};
+use super::{DomainFact, Evidence, FolderMark, MailboxName, Placement, ProbeId, Reply, SecondLook, Time, TraceRow, time};
 use serde::{Deserialize, Serialize};
 
 /// One thing that happened.
@@ -112,6 +112,25 @@ pub enum What {
         /// Whether everything was decided.
         finished: bool,
     },
+    /// The places of a decided run were looked at again. Changes no verdict.
+    LookedAgain {
+        /// What was seen.
+        look: Box<SecondLook>,
+    },
+    /// `mailflow clean` removed copies of the run's probes: what a second look misses there is no news.
+    Cleaned {
+        /// The mailbox.
+        mailbox: MailboxName,
+        /// How many copies.
+        removed: u32,
+    },
+}
+
+impl What {
+    /// Whether it belongs to the measurement. What came after that, such as a second look, changes no verdict.
+    pub fn is_measurement(&self) -> bool {
+        !matches!(self, Self::LookedAgain { .. } | Self::Cleaned { .. })
+    }
 }
 
 /// One attempt to hand a probe to the next hop.

@@ -23,6 +23,9 @@ pub struct Filter {
     /// If an allow-list let it through: which, in the product's words, such as `SFV:SKA, an allowed sender or domain`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow_listed: Option<String>,
+    /// Whether a host wrote this that is not known to be of the receiving side, by its place in the trace: the sender's own, or a relay's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub relayed: bool,
 }
 
 /// What a filter decided.

@@ -1,8 +1,8 @@
 //! A judged run: what every report shows. Serialised, this is the JSON report, word for word.
 
 use super::{
-    Alteration, Attempt, Authentication, DomainFact, Dsn, Filter, Flag, HopRecord, MailboxName, Outcome, Parity, Place, Placement, ProbeId,
-    RunId, RunInfo, Signature, Survived, Tag, Time, TraceRow, Verdict, time,
+    Alteration, Attempt, Authentication, DomainFact, Dsn, Filter, Flag, HopRecord, Later, MailboxName, Outcome, Parity, Place, Placement,
+    ProbeId, RunId, RunInfo, Signature, Survived, Tag, Time, TraceRow, Verdict, time,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -161,22 +161,6 @@ pub struct JudgedProbe {
     pub remedy: Option<String>,
 }
 
-/// What a second look found of a probe that its run had decided.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Later {
-    /// When that look ended.
-    #[serde(with = "time::millis")]
-    pub at: Time,
-    /// What would have been the verdict then; unknown where it could not be looked.
-    pub verdict: Verdict,
-    /// The mailbox that held the best copy then.
-    pub mailbox: Option<MailboxName>,
-    /// The folder that held it.
-    pub folder: Option<String>,
-    /// Why it is not known, where it is not.
-    pub reason: Option<String>,
-}
-
 /// What a verdict rests on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -189,6 +173,18 @@ pub enum Basis {
     Dsn,
     /// The reply of the next hop.
     NextHop,
+}
+
+impl Basis {
+    /// The word of the contract.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Seen => "seen",
+            Self::Trace => "trace",
+            Self::Dsn => "dsn",
+            Self::NextHop => "next-hop",
+        }
+    }
 }
 
 /// A copy, as the report shows it.

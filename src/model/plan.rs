@@ -1,7 +1,8 @@
 //! A plan: every probe of a run, with all that judging needs. It is the first thing that the journal holds.
 
 use super::{
-    Expectation, MailboxName, MessageKind, PathRule, Place, ProbeId, Recipient, Requirement, RoutePair, RunId, Sender, Tag, Time, time,
+    Expectation, MailboxName, MessageKind, Origin, PathRule, Place, ProbeId, Recipient, Requirement, RoutePair, RunId, Scope, Sender, Tag,
+    Time, pattern::matches, time,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, time::Duration};
@@ -34,6 +35,12 @@ pub struct Plan {
     /// The texts of the templates that probes name, so that whoever takes the run up composes the same messages.
     #[serde(default)]
     pub templates: BTreeMap<String, String>,
+    /// How long after the run was decided its places are looked at again (`recheck`), shortest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub recheck: Vec<Duration>,
+    /// What took no part, and by what right the run looks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scope: Option<Scope>,
 }
 
 impl Plan {
@@ -74,6 +81,9 @@ pub struct RunInfo {
     /// The routes that the scenario sets side by side (`compare`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compare: Option<RoutePair>,
+    /// Who started it, from which files, as which round of a night.
+    #[serde(flatten)]
+    pub origin: Origin,
 }
 
 /// The next hop of a named route: the host, and the address (with a port, if need be) to connect to instead.
@@ -130,7 +140,7 @@ pub enum QuarantinePolicy {
     None,
     /// There is one that nobody can read: a loss stays unknown.
     Unreadable,
-    /// In these mailboxes, among which may be message traces.
+    /// In these mailboxes, among which may be message traces; if there are none, in the recipient's own, whose folder the site names.
     Mailboxes(Vec<MailboxName>),
 }
 
@@ -141,6 +151,23 @@ impl QuarantinePolicy {
             Self::Mailboxes(names) => names,
             _ => &[],
         }
+    }
+}
+
+impl Subset {
+    /// Whether something of this recipient, role and route is asked for: each kind of subset narrows further, several of one kind widen each other.
+    pub fn all_allow(only: &[Self], recipient: &str, role: Option<&str>, route: &str) -> bool {
+        let domain = recipient.rsplit('@').next().unwrap_or_default();
+        let fits = |subset: &Self| match subset {
+            Self::Recipient(pattern) => matches(pattern, recipient),
+            Self::Role(pattern) => role.is_some_and(|role| matches(pattern, role)),
+            Self::Route(pattern) => matches(pattern, route),
+            Self::Domain(pattern) => matches(pattern, domain),
+        };
+        only.iter().all(|one| {
+            let same_kind = |other: &&Self| std::mem::discriminant(*other) == std::mem::discriminant(one);
+            only.iter().filter(same_kind).any(fits)
+        })
     }
 }
 

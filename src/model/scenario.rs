@@ -22,6 +22,8 @@ pub struct Scenario {
     pub limits: Limits,
     /// The texts of the templates that its messages name, by the name of the file.
     pub templates: BTreeMap<String, String>,
+    /// How long after a run was decided its places are looked at again, shortest first.
+    pub recheck: Vec<Duration>,
     /// The routes that it sets side by side.
     pub compare: Option<RoutePair>,
     /// A site written inline.

@@ -20,8 +20,13 @@ pub struct Signature {
 }
 
 impl Signature {
-    /// Whether something that it covers was changed, so that it cannot verify.
+    /// Whether what it covers is not what arrived, so that it cannot verify.
     pub fn is_broken(&self) -> bool {
+        self.is_changed() || self.body == SignedPart::Mismatched
+    }
+
+    /// Whether it covered what we sent, and something of that was changed.
+    pub fn is_changed(&self) -> bool {
         self.body == SignedPart::Changed || !self.fields.is_empty()
     }
 }
@@ -32,8 +37,12 @@ impl Signature {
 pub enum SignedPart {
     /// It is what was signed.
     Intact,
-    /// It was changed after it was signed.
+    /// It was changed after it was signed: the signature covers what we sent.
     Changed,
+    /// The signature covers neither what we sent nor what arrived: the text was changed before and after it was signed, or the signature never held.
+    Mismatched,
+    /// The text is too long to be hashed anew for so many signatures.
+    Unchecked,
     /// The signature cannot be read, or uses a method that is not known here.
     Unread,
 }

@@ -1,6 +1,6 @@
 //! A site: one mail world, as its administrator describes it.
 
-use super::{Mailbox, MailboxName, PathRule, Recipient, Route, SecretSource, Tenant};
+use super::{AlertTarget, Mailbox, MailboxName, PathRule, Recipient, Route, Schedule, SecretSource, Tenant};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
@@ -50,6 +50,12 @@ pub struct Site {
     pub own_domains: Vec<String>,
     /// How senders sign, by their names. Kept apart from [`Sender`], which plans and journals hold.
     pub dkim: BTreeMap<String, Dkim>,
+    /// Who is told when something changes.
+    pub alerts: Vec<AlertTarget>,
+    /// What `serve` runs, and when.
+    pub schedules: Vec<Schedule>,
+    /// What lets somebody see the pages of `serve` from another machine.
+    pub serve_token: Option<SecretSource>,
 }
 
 /// How a sender signs its messages (RFC 6376).

@@ -165,6 +165,9 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Every outcome, best first.
+    pub const ALL: [Self; 4] = [Self::Passed, Self::Waived, Self::Unknown, Self::Failed];
+
     /// The word of the contract.
     pub fn word(self) -> &'static str {
         match self {

@@ -229,6 +229,11 @@ impl PostOffice {
         self.office.reopen_mailbox(&mailbox.to_lowercase());
     }
 
+    /// Refuses mail for an address as if it did not exist, until it is told otherwise.
+    pub fn refuse_mail(&self, address: &str, refuse: bool) {
+        self.office.refuse_mail(address, refuse);
+    }
+
     /// Gives a folder a new UIDVALIDITY, which is returned, and its messages new UIDs. Sessions that have it selected end.
     ///
     /// # Errors

@@ -88,6 +88,8 @@ pub struct Office {
     /// Orders to IMAP sessions to end: all, or those of one mailbox.
     cuts: broadcast::Sender<Option<String>>,
     closed: Mutex<BTreeSet<String>>,
+    /// Addresses that no mail is taken for.
+    refused: Mutex<BTreeSet<String>>,
     /// Whether a triple of door, sender and recipient has waited long enough.
     greylist: Mutex<BTreeMap<(Door, String, String), bool>>,
     serial: AtomicU64,
@@ -119,6 +121,7 @@ impl Office {
             tenant: OnceLock::new(),
             cuts: broadcast::Sender::new(64),
             closed: Mutex::default(),
+            refused: Mutex::default(),
             greylist: Mutex::default(),
             serial: AtomicU64::new(1),
             connections: Arc::new(Semaphore::new(settings.connections)),
@@ -180,6 +183,20 @@ impl Office {
     /// Lets logins in again.
     pub fn reopen_mailbox(&self, mailbox: &str) {
         lock(&self.closed).remove(mailbox);
+    }
+
+    /// Refuses mail for an address, or takes it again.
+    pub fn refuse_mail(&self, address: &str, refuse: bool) {
+        if refuse {
+            lock(&self.refused).insert(address.to_lowercase());
+        } else {
+            lock(&self.refused).remove(&address.to_lowercase());
+        }
+    }
+
+    /// Whether mail for an address is refused.
+    pub fn refuses_mail(&self, address: &str) -> bool {
+        lock(&self.refused).contains(&address.to_lowercase())
     }
 
     /// Whether logins are refused.

@@ -40,8 +40,9 @@ pub fn lines(probe: &JudgedProbe) -> Vec<(&'static str, String)> {
     }
     push_some(&mut lines, "filter", &probe.filters, "filters", filter_line);
     push_some(&mut lines, "changed", &probe.alterations, "changes", change_line);
-    let broken: Vec<&Signature> = probe.signatures.iter().filter(|signature| signature.is_broken()).collect();
-    push_some(&mut lines, "signed", &broken, "signatures", |signature| signature_line(signature));
+    let is_told = |signature: &&Signature| signature.is_broken() || signature.body == SignedPart::Unchecked;
+    let told: Vec<&Signature> = probe.signatures.iter().filter(is_told).collect();
+    push_some(&mut lines, "signed", &told, "signatures", |signature| signature_line(signature));
     for requirement in probe.requirements.iter().filter(|requirement| !requirement.holds) {
         let against = requirement.evidence.as_deref().unwrap_or("it does not hold");
         lines.push(("required", format!("{}: {against}", requirement.name)));
@@ -295,13 +296,18 @@ fn change_line(alteration: &Alteration) -> String {
     text
 }
 
-/// One signature that no longer holds, in a line.
+/// One signature that does not hold, or of which that is not known, in a line.
 fn signature_line(signature: &Signature) -> String {
-    let mut text = format!("DKIM of {} (selector {}) is broken", signature.domain, signature.selector);
-    match &signature.first_change {
-        Some(change) => text.push_str(&format!("; line {}: “{}” became “{}”", change.line, change.sent, change.arrived)),
-        None if signature.body == SignedPart::Changed => text.push_str("; the text was changed after it was signed"),
-        None => {}
+    let mut text = format!("DKIM of {} (selector {})", signature.domain, signature.selector);
+    if signature.is_broken() {
+        text.push_str(" is broken");
+    }
+    match (&signature.first_change, signature.body) {
+        (Some(change), _) => text.push_str(&format!("; line {}: “{}” became “{}”", change.line, change.sent, change.arrived)),
+        (None, SignedPart::Changed) => text.push_str("; the text was changed after it was signed"),
+        (None, SignedPart::Mismatched) => text.push_str("; it covers neither the text that was sent nor the one that arrived"),
+        (None, SignedPart::Unchecked) => text.push_str("; its text was not checked: it is too long to be hashed for so many signatures"),
+        (None, SignedPart::Intact | SignedPart::Unread) => {}
     }
     for field in &signature.fields {
         text.push_str(&format!("; {}: “{}” became “{}”", field.name, field.sent, field.arrived));

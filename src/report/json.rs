@@ -3,7 +3,7 @@
 //! The journal keeps TLS as one value. The report gives the version alone as `tls`, and the rest beside it: `tls_cipher`, and
 //! `tls_certificate`, which is `holds` or says why it does not. Both forms hold the same, so that a stored report can be read again.
 
-use super::ReportError;
+use super::{ReportError, text::visible_json};
 use crate::model::{Judged, REPORT_SCHEMA, Tls};
 use serde_json::{Map, Value};
 
@@ -15,12 +15,12 @@ pub fn render(judged: &Judged) -> Result<Vec<u8>, ReportError> {
     for attempt in attempts(&mut report) {
         flatten(attempt)?;
     }
-    let mut bytes = serde_json::to_vec_pretty(&report)?;
+    let mut bytes = visible_json(serde_json::to_vec_pretty(&report)?);
     bytes.push(b'\n');
     Ok(bytes)
 }
 
-/// Reads a report that [`render`](super::render) made, by this version or an earlier one of the same schema.
+/// Reads a report that [`render`](super::render) made, by this version or another one of the same schema.
 ///
 /// # Errors
 /// If it is not JSON, follows another schema, or lacks what every report has.
@@ -29,7 +29,16 @@ pub fn read(bytes: &[u8]) -> Result<Judged, ReportError> {
     if let Some(schema) = report.get("schema").and_then(Value::as_str)
         && schema != REPORT_SCHEMA
     {
-        return Err(ReportError::Schema(super::escape(schema).into_owned()));
+        let shown = super::escape(schema).into_owned();
+        let version = |schema: &str| {
+            schema
+                .strip_prefix("mailflow.report/")
+                .and_then(|version| version.parse::<u64>().ok())
+        };
+        return Err(match version(schema) {
+            Some(_) if version(schema) > version(REPORT_SCHEMA) => ReportError::Newer(shown),
+            _ => ReportError::Schema(shown),
+        });
     }
     for attempt in attempts(&mut report) {
         gather(attempt)?;

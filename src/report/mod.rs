@@ -2,22 +2,38 @@
 //!
 //! What a report cannot tell: more than was judged. It counts nothing anew.
 
+pub mod attestation;
 pub mod comparison;
+mod csv;
 mod evidence;
+mod headline;
+pub mod history;
 pub mod html;
 mod json;
 mod junit;
+mod later;
 pub mod live;
+mod markdown;
+pub mod nagios;
+pub mod notice;
+mod order;
+mod otlp;
 mod paint;
+pub mod prometheus;
 mod rows;
 mod sheet;
+pub mod status;
 pub mod table;
 mod terminal;
 mod text;
 
+pub use attestation::render_attestation;
 pub use comparison::render_comparison;
+pub use history::render_history;
 pub use json::read as read_json;
+pub use notice::render_notice;
 pub use paint::{Span, outcome_sign, outcome_style};
+pub use prometheus::metrics;
 pub use text::{counted, escape, shorten, shorten_address, width, wrap};
 
 use crate::model::Judged;
@@ -32,11 +48,36 @@ pub enum Format {
     Json,
     /// `JUnit` XML, as continuous integration reads it.
     Junit,
+    /// One page for people, to be opened, mailed and printed.
+    Html,
+    /// Metrics for Prometheus: the textfile collector of its `node_exporter`.
+    Prometheus,
+    /// The output of a plugin, for Nagios, Icinga and Checkmk.
+    Nagios,
+    /// Markdown, as for the summary of a job on GitHub.
+    Markdown,
+    /// A line for each probe.
+    Csv,
+    /// `OpenTelemetry` traces in OTLP's JSON, a line as its file exporter writes it.
+    Otlp,
+    /// One printed page for whoever must sign or audit.
+    Attestation,
 }
 
 impl Format {
     /// Every format.
-    pub const ALL: [Self; 3] = [Self::Terminal, Self::Json, Self::Junit];
+    pub const ALL: [Self; 10] = [
+        Self::Terminal,
+        Self::Json,
+        Self::Junit,
+        Self::Html,
+        Self::Prometheus,
+        Self::Nagios,
+        Self::Markdown,
+        Self::Csv,
+        Self::Otlp,
+        Self::Attestation,
+    ];
 
     /// The word used in `--report FORMAT=FILE`.
     pub fn word(self) -> &'static str {
@@ -44,6 +85,13 @@ impl Format {
             Self::Terminal => "terminal",
             Self::Json => "json",
             Self::Junit => "junit",
+            Self::Html => "html",
+            Self::Prometheus => "prometheus",
+            Self::Nagios => "nagios",
+            Self::Markdown => "markdown",
+            Self::Csv => "csv",
+            Self::Otlp => "otlp",
+            Self::Attestation => "attestation",
         }
     }
 }
@@ -112,15 +160,33 @@ pub enum ReportError {
     /// It cannot be written as JSON, or is not a report in JSON.
     #[error("not a report in JSON: {0}")]
     Json(#[from] serde_json::Error),
-    /// It follows another schema.
-    #[error("the report follows the schema `{0}`; this version reads `{REPORT_SCHEMA}`", REPORT_SCHEMA = crate::model::REPORT_SCHEMA)]
+    /// It is something else.
+    #[error("this is no report of a run: it follows the schema `{0}`, and a report `{REPORT_SCHEMA}`", REPORT_SCHEMA = crate::model::REPORT_SCHEMA)]
     Schema(String),
+    /// It follows a later schema.
+    #[error("a later version of mailflow wrote this report: it follows the schema `{0}`, and this version reads `{REPORT_SCHEMA}`", REPORT_SCHEMA = crate::model::REPORT_SCHEMA)]
+    Newer(String),
     /// The format is one for runs only.
     #[error("a comparison has no format `{0}`; it has {1}")]
     NoComparison(Format, String),
+    /// The format is one for runs only.
+    #[error("a history has no format `{0}`; it has {1}")]
+    NoHistory(Format, String),
+    /// The format is one for runs only.
+    #[error("a notice has no format `{0}`; it has {1}")]
+    NoNotice(Format, String),
+    /// A course cannot be drawn.
+    #[error("a chart cannot be drawn: {0}")]
+    Course(String),
     /// It cannot be written as XML.
     #[error("the report cannot be written as XML: {0}")]
     Xml(#[from] quick_junit::SerializeError),
+    /// It cannot be laid out as a page.
+    #[error("the report cannot be laid out as a page: {0}")]
+    Page(#[from] askama::Error),
+    /// A chart of it cannot be drawn.
+    #[error(transparent)]
+    Chart(#[from] html::Undrawn),
 }
 
 /// The judged runs in that format, ready to be written, with a line break at the end.
@@ -132,8 +198,18 @@ pub fn render(format: Format, judged: &Judged, style: &Style) -> Result<Vec<u8>,
         Format::Terminal => Ok(terminal::render(judged, style).into_bytes()),
         Format::Json => json::render(judged),
         Format::Junit => junit::render(judged),
+        Format::Html => html::render(judged),
+        Format::Prometheus => Ok(prometheus::metrics(judged).into_bytes()),
+        Format::Nagios => Ok(nagios::render(judged, &[])),
+        Format::Markdown => Ok(markdown::render(judged)),
+        Format::Csv => Ok(csv::render(judged)),
+        Format::Otlp => otlp::render(judged),
+        // Without the journal it says what is not known; the application hands in what is.
+        Format::Attestation => render_attestation(judged, &attestation::Account::default()),
     }
 }
 
+#[cfg(test)]
+mod machines_tests;
 #[cfg(test)]
 mod tests;

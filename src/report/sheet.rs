@@ -1,6 +1,7 @@
 //! A sheet of terminal text: paragraphs and labelled lines, wrapped to its width.
 
-use super::paint::{DIM, Span};
+use super::paint::{BOLD, DIM, PLAIN, Span};
+use super::table::{self, Column, Row};
 use super::{Style, text};
 
 /// Sentences are not set wider than this: long lines are hard to read.
@@ -43,6 +44,26 @@ impl Sheet {
         self.out.push('\n');
     }
 
+    /// A sign, an address, and how the mail went: beside it where there is room, else below.
+    pub fn title(&mut self, sign: Span, address: &str, via: &str) {
+        let room = self.width.saturating_sub(2);
+        let address = Span::new(address, BOLD);
+        let address = address.with(text::shorten_address(address.text(), room));
+        let via = Span::new(via, DIM);
+        let space = |width| Span::new(&" ".repeat(width), PLAIN);
+        if 2 + address.width() + 2 + via.width() <= self.width {
+            self.line(&[sign, space(1), address, space(2), via]);
+        } else {
+            self.line(&[sign, space(1), address]);
+            self.line(&[space(2), via.with(text::shorten(via.text(), room))]);
+        }
+    }
+
+    /// A table that fits.
+    pub fn table(&mut self, columns: &[Column], rows: &[Row]) {
+        table::write(columns, rows, self.width, self.color, &mut self.out);
+    }
+
     /// A wrapped paragraph, with `sign` before its first line.
     pub fn prose(&mut self, indent: usize, sign: &str, sentence: &str, style: anstyle::Style) {
         let hanging = indent + text::width(sign);
@@ -63,7 +84,9 @@ impl Sheet {
             let label = if index == 0 { &*label } else { "" };
             let pad = LABEL - text::width(label);
             self.out.push_str("  ");
-            Span::new(label, DIM).write(self.color, &mut self.out);
+            if !label.is_empty() {
+                Span::new(label, DIM).write(self.color, &mut self.out);
+            }
             self.out.extend(std::iter::repeat_n(' ', pad));
             Span::new(&line, style).write(self.color, &mut self.out);
             self.out.push('\n');

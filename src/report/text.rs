@@ -36,6 +36,30 @@ pub fn escape(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
+/// JSON in which the characters that act without being seen are written as `\uXXXX` (RFC 8259 section 7): the same values, and nothing that could
+/// steer or disguise what shows them.
+pub(super) fn visible_json(bytes: Vec<u8>) -> Vec<u8> {
+    let is_hidden =
+        |character: char| !character.is_ascii_control() && (is_unseen(character) || is_break(character)) || character == '\u{7f}';
+    let text = match String::from_utf8(bytes) {
+        Ok(text) if text.chars().any(is_hidden) => text,
+        Ok(text) => return text.into_bytes(),
+        Err(error) => return error.into_bytes(),
+    };
+    // All of these stand within strings, for outside of them JSON is ASCII.
+    let mut visible = String::with_capacity(text.len() + 64);
+    for character in text.chars() {
+        if is_hidden(character) {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                let _ = write!(visible, "\\u{unit:04x}");
+            }
+        } else {
+            visible.push(character);
+        }
+    }
+    visible.into_bytes()
+}
+
 fn is_break(character: char) -> bool {
     matches!(
         character,
@@ -151,6 +175,14 @@ pub fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
+/// How a message went: `plain by new-gateway, case “spam”, Billing Administrator`.
+pub fn via(message: &str, route: Option<&str>, case: Option<&str>, role: Option<&str>) -> String {
+    let by = route.map(|route| format!(" by {route}"));
+    let case = case.map(|case| format!(", case “{case}”"));
+    let role = role.map(|role| format!(", {role}"));
+    [Some(message.to_owned()), by, case, role].into_iter().flatten().collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,5 +246,19 @@ mod tests {
         assert_eq!(wrap("abcdefgh ij", 3), ["abc", "def", "gh", "ij"]);
         assert_eq!(wrap("箱箱", 1), ["箱", "箱"]);
         assert_eq!(wrap("", 5), [""]);
+    }
+
+    #[test]
+    fn json_shows_what_would_not_be_seen_and_means_the_same() {
+        let hostile = "a\u{202e}b\u{9b}2J\u{7f}\u{200b}\u{e0041}\u{2028}é\u{85}\n\t😀";
+        let json = serde_json::to_vec_pretty(&[hostile]).unwrap();
+        let visible = String::from_utf8(visible_json(json)).unwrap();
+        assert_eq!(
+            visible,
+            "[\n  \"a\\u202eb\\u009b2J\\u007f\\u200b\\udb40\\udc41\\u2028é\\u0085\\n\\t😀\"\n]"
+        );
+        let back: Vec<String> = serde_json::from_str(&visible).unwrap();
+        assert_eq!(back, [hostile]);
+        assert_eq!(visible_json(b"{\"plain\": 1}\n".to_vec()), b"{\"plain\": 1}\n");
     }
 }

@@ -3,6 +3,7 @@
 //! It owns the policy (when to try again, where to look and when, when to end); the traits of `send`, `watch` and `journal` own the I/O. It
 //! reads no mail and gives no verdict: [`Ledger`] does. What it cannot see: whatever its watchers do not say.
 
+mod again;
 mod attention;
 mod deliver;
 mod progress;
@@ -27,6 +28,8 @@ use tokio::{
     task::JoinSet,
     time::Instant,
 };
+
+pub use again::{Again, look_again};
 
 /// How long the other mailboxes may take to open once no more of them do, before probes whose own mailboxes are open leave without them.
 const OPENING_PATIENCE: Duration = Duration::from_secs(3);

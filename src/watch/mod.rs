@@ -4,6 +4,7 @@
 mod backoff;
 pub mod graph;
 pub mod imap;
+mod study;
 pub mod trace;
 mod wishes;
 

@@ -3,7 +3,7 @@
 use super::world::{at, fixtures, original, probe_named, recognizer, run};
 use data_encoding::BASE64;
 use mailflow::{
-    evidence::{Finding, Recognizer},
+    evidence::{Finding, Recognizer, Spot},
     model::{Evidence, MailboxName},
 };
 use std::fmt::Write;
@@ -128,8 +128,20 @@ fn shapes_that_would_exhaust_a_parser_are_read_in_bounds() {
     );
     let runs = "X-Spam-Status: Yes, score=1e308 required=inf tests=A_B\r\nX-Virus: yes\r\nReceived: from a by b.example\r\n".repeat(400);
     let runs = format!("{runs}X-Mailflow-Probe: {tag}\r\n{runs}\r\n");
+    let part = format!(
+        "--b\r\nContent-Type: text/html\r\n\r\n{}\r\n",
+        "<div><style><a href=\"".repeat(24_000)
+    );
+    let pages = format!(
+        "X-Mailflow-Probe: {tag}\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n{}",
+        part.repeat(40)
+    );
+    let signature =
+        |number: u32| format!("DKIM-Signature: a=rsa-sha256; c=relaxed/relaxed; d=x.example; s=s; h=from; bh=AA==; l={number}\r\n");
+    let signatures: String = (0..8).map(|number| signature(u32::MAX - number)).collect();
+    let signed = format!("{signatures}X-Mailflow-Probe: {tag}\r\n\r\n{}", " \t x\r\n\r\n".repeat(3_000_000));
     for message in [
-        nested, boundaries, absent, prefixes, fields, words, comments, groups, links, results, runs,
+        nested, boundaries, absent, prefixes, fields, words, comments, groups, links, results, runs, pages, signed,
     ] {
         survive(&recognizer, message.as_bytes());
     }
@@ -182,4 +194,27 @@ fn a_message_of_25_megabytes_is_read() {
         panic!("one alteration, not {:?}", evidence.alterations)
     };
     assert!(alteration.arrived.contains("19380000 bytes"), "{alteration:?}");
+}
+
+/// Whatever stands above our fields, a copy is recognised, and so it is by what deletes our own messages.
+#[test]
+fn a_copy_below_any_number_of_fields_is_a_copy() {
+    let recognizer = recognizer();
+    let probe = probe_named("plain");
+    let sent = original(&probe).replace('\n', "\r\n");
+    for above in [
+        "X-A: b\r\n".repeat(1_100),
+        "Received: by a.example; Mon, 23 Nov 2026 10:00:00 +0000\r\n".repeat(5_000),
+        format!("X-A: {}\r\n", "b".repeat(270_000)),
+        "X-From: x@evil.example\r\n".repeat(40_000),
+    ] {
+        let message = format!("{above}{sent}");
+        assert_eq!(recognizer.own_probe(message.as_bytes()), Some(probe.id));
+        assert_eq!(recognizer.spot(message.as_bytes(), false), Spot::Ours(probe.id));
+        let findings = recognizer.read(message.as_bytes(), &MailboxName::from("billing"), at());
+        let [Finding::Copy { probe: found, evidence }] = &findings[..] else {
+            panic!("one copy, not {}", findings.len())
+        };
+        assert_eq!((*found, &evidence.alterations[..]), (probe.id, &[][..]));
+    }
 }

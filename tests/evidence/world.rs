@@ -78,6 +78,8 @@ pub fn plan() -> Plan {
         spacing: std::time::Duration::ZERO,
         paths: vec![],
         templates: std::collections::BTreeMap::new(),
+        recheck: Vec::new(),
+        scope: None,
         traces: std::collections::BTreeMap::new(),
         addresses: std::collections::BTreeMap::new(),
         run: RunInfo {
@@ -90,6 +92,7 @@ pub fn plan() -> Plan {
             change: None,
             description: None,
             compare: None,
+            origin: mailflow::model::Origin::default(),
         },
         recipients: RECIPIENTS.into_iter().map(recipient).collect(),
         senders: vec![Sender {

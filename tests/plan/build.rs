@@ -126,6 +126,9 @@ pub fn site(recipients: Vec<Recipient>) -> Site {
         domains: BTreeMap::new(),
         paths: Vec::new(),
         tenants: vec![],
+        alerts: vec![],
+        schedules: vec![],
+        serve_token: None,
         routes: vec![smtp("internet", "smtp.sender.example", None)],
         mailboxes: vec![mailbox("returns", "probe@sender.example", None)],
         recipients,
@@ -162,6 +165,7 @@ pub fn scenario(rounds: Vec<Case>) -> Scenario {
         expect_place: place(2),
         limits: Limits::default(),
         templates: std::collections::BTreeMap::new(),
+        recheck: Vec::new(),
         compare: None,
         site: None,
     }

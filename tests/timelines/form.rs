@@ -134,6 +134,8 @@ pub struct Line {
     pub expanded: Option<String>,
     pub names: Option<String>,
     pub originally: Option<String>,
+    /// The host that reports; the one that stores mail if it is not said.
+    pub reporter: Option<String>,
     /// The message trace says so, of the address that it `names` (the recipient's, if none), which was handed `to` another system.
     pub traced: Option<String>,
     pub to: Option<String>,

@@ -92,6 +92,8 @@ pub fn plan(given: &Given) -> Plan {
         spacing: Duration::ZERO,
         paths: given.paths.iter().map(path_rule).collect(),
         templates: std::collections::BTreeMap::new(),
+        recheck: Vec::new(),
+        scope: None,
         traces: given
             .traces
             .iter()
@@ -107,6 +109,7 @@ pub fn plan(given: &Given) -> Plan {
             change: None,
             description: None,
             compare: None,
+            origin: mailflow::model::Origin::default(),
         },
         recipients: vec![Recipient {
             address: if group { "all@contoso.example" } else { "admin@contoso.example" }.to_owned(),
@@ -259,7 +262,7 @@ fn of_returns(line: &Line, plan: &Plan) -> Vec<Event> {
             status: Some(status.clone()?),
             recipient: line.names.clone(),
             original_recipient: line.originally.clone(),
-            reporting_mta: None,
+            reporting_mta: Some(line.reporter.clone().unwrap_or_else(|| "store.contoso.example".to_owned())),
             remote_mta: None,
             diagnostic: None,
             bound_by: "tag in the returned header".to_owned(),

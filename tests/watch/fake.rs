@@ -218,6 +218,9 @@ impl Talk {
                 continue;
             };
             let header = text.find("\r\n\r\n").map_or(text.as_str(), |end| &text[..end + 4]);
+            let most = command.split_once("<0.").and_then(|(_, rest)| rest.split_once('>')?.0.parse().ok());
+            let cut = |text: &str| text[..text.floor_char_boundary(most.unwrap_or(text.len()))].to_owned();
+            let (header, whole) = (cut(header), cut(text));
             let date = "INTERNALDATE \"23-Nov-2026 10:00:00 +0000\"";
             let _ = write!(answer, "* {} FETCH (UID {uid}", place + 1);
             if command.contains("PEEK[HEADER]") {
@@ -228,7 +231,7 @@ impl Talk {
                     header.len()
                 );
             } else if command.contains("PEEK[]") {
-                let _ = write!(answer, " BODY[]<0> {{{}}}\r\n{text}", text.len());
+                let _ = write!(answer, " BODY[]<0> {{{}}}\r\n{whole}", whole.len());
             }
             answer += ")\r\n";
         }

@@ -114,6 +114,7 @@ impl Desk {
                 change: None,
                 description: None,
                 compare: None,
+                origin: mailflow::model::Origin::default(),
             },
             recipients: recipients.iter().map(|address| recipient(address)).collect(),
             senders: vec![Sender {
@@ -131,6 +132,8 @@ impl Desk {
             spacing: std::time::Duration::ZERO,
             paths: Vec::new(),
             templates: std::collections::BTreeMap::new(),
+            recheck: Vec::new(),
+            scope: None,
             traces: std::collections::BTreeMap::new(),
         });
         let (told, events) = mpsc::channel(1024);

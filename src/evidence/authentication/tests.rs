@@ -2,7 +2,11 @@ use super::*;
 
 /// The results as `method=result`, one after the other.
 fn of(header: &str) -> String {
-    let results = results(&Header::parse(header.as_bytes()).0);
+    let sides = Sides {
+        sender: "sender.example",
+        recipient: "contoso.example",
+    };
+    let results = results(&Header::parse(header.as_bytes()).0, sides);
     let pairs: Vec<String> = results.iter().map(|(name, value)| format!("{name}={value}")).collect();
     pairs.join(" | ")
 }
@@ -78,12 +82,12 @@ fn what_the_sender_wrote_does_not_count() {
         (
             "below every hop",
             format!("{HOP}Authentication-Results: evil.example; dmarc=pass\r\nFrom: a@b\r\n"),
-            "",
+            "dmarc.elsewhere=pass, in the name of evil.example",
         ),
         (
             "no hop at all",
             "Authentication-Results: b.example; dmarc=pass\r\nFrom: a@b\r\n".to_owned(),
-            "",
+            "dmarc.elsewhere=pass, in the name of b.example",
         ),
         (
             "a filter of the hop above it",
@@ -112,6 +116,78 @@ fn what_the_sender_wrote_does_not_count() {
         ),
     ] {
         assert_eq!(of(&header), expected, "{about}");
+    }
+}
+
+#[test]
+fn what_a_relay_says_is_not_what_the_receiving_side_says() {
+    let results = |service: &str| format!("Authentication-Results: {service}; spf=pass; dmarc=pass\r\n");
+    let to_store = "Received: from mx.contoso.example by store.contoso.example with LMTP; Mon, 23 Nov 2026 10:00:03 +0000\r\n";
+    let to_mx = "Received: from relay.other.example by mx.contoso.example with ESMTP; Mon, 23 Nov 2026 10:00:02 +0000\r\n";
+    let to_relay = "Received: from out.sender.example by relay.other.example with ESMTP; Mon, 23 Nov 2026 10:00:01 +0000\r\n";
+    let to_own = "Received: from localhost by out.sender.example with ESMTP; Mon, 23 Nov 2026 10:00:00 +0000\r\n";
+    let to_google = to_mx.replace("mx.contoso.example", "mx.google.com");
+    let said = "dmarc=pass | spf=pass";
+    let by = |host: &str| format!("dmarc.elsewhere=pass, in the name of {host} | spf.elsewhere=pass, in the name of {host}");
+    for (about, header, expected) in [
+        (
+            "of a relay",
+            format!("{to_mx}{}{to_relay}", results("relay.other.example")),
+            by("relay.other.example"),
+        ),
+        (
+            "of a relay, in the name of the receiving side",
+            format!("{to_mx}{}{to_relay}", results("mx.contoso.example")),
+            by("mx.contoso.example"),
+        ),
+        (
+            "appended by a relay",
+            format!("{to_mx}{to_relay}{}", results("relay.other.example")),
+            by("relay.other.example"),
+        ),
+        (
+            "of the border, above its hop",
+            format!("{to_store}{}{to_mx}{to_relay}", results("x")),
+            said.to_owned(),
+        ),
+        ("of the last host", format!("{}{to_mx}{to_relay}", results("x")), said.to_owned()),
+        (
+            "below its hop, and handed over by ourselves",
+            format!("{to_mx}{}{to_own}", results("mx.contoso.example")),
+            said.to_owned(),
+        ),
+        (
+            "of a service in front of the last host",
+            format!(
+                "{to_mx}{}{}",
+                results("x"),
+                to_relay.replace("relay.other.example", "mx1.pphosted.com")
+            ),
+            said.to_owned(),
+        ),
+        (
+            "below its hop, of a service that strips what is forged",
+            format!("{to_google}{}{to_relay}", results("mx.google.com")),
+            said.to_owned(),
+        ),
+    ] {
+        assert_eq!(of(&header), expected, "{about}");
+    }
+}
+
+#[test]
+fn the_topmost_result_counts_except_of_several_signatures() {
+    for (value, expected) in [
+        ("dmarc=fail; spf=fail; spf=pass; dmarc=pass", "dmarc=fail | spf=fail"),
+        ("dmarc=pass; dmarc=fail", "dmarc=pass"),
+        (
+            "dkim=fail header.d=sender.example; dkim=pass header.d=esp.example; dkim=pass header.d=mail.sender.example",
+            "dkim=pass | dkim.domain=mail.sender.example",
+        ),
+    ] {
+        assert_eq!(of(&format!("Authentication-Results: mx; {value}\r\n{HOP}")), expected, "{value}");
+        let split = value.replace("; ", "\r\nAuthentication-Results: mx; ");
+        assert_eq!(of(&format!("Authentication-Results: mx; {split}\r\n{HOP}")), expected, "{split}");
     }
 }
 

@@ -128,7 +128,7 @@ mod tests {
             let header = format!(
                 "Received: from localhost by store.contoso.example; Mon\r\n{scanned}{fields}Received: from a by localhost (mx [127.0.0.1]); Mon\r\nFrom: a@b\r\n\r\n"
             );
-            let found = read(&Header::parse(header.as_bytes()).0, None);
+            let found = read(&Header::parse(header.as_bytes()).0, None, crate::evidence::sides::Sides::default());
             let [one] = &found[..] else { panic!("{fields}: {found:?}") };
             assert_eq!((one.verdict, one.allow_listed.as_deref()), (verdict, allowed), "{fields}");
             assert_eq!(one.rules, rules, "{fields}");

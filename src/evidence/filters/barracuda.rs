@@ -144,7 +144,7 @@ mod tests {
             ("X-Barracuda-Connect: a[192.0.2.1]\r\n", V::Scanned, None, None, &[], "does not say"),
         ] {
             let header = format!("Received: from a by b.contoso.example; Mon\r\nFrom: a@b\r\n{fields}\r\n");
-            let found = read(&Header::parse(header.as_bytes()).0, None);
+            let found = read(&Header::parse(header.as_bytes()).0, None, crate::evidence::sides::Sides::default());
             let [one] = &found[..] else { panic!("{fields}: {found:?}") };
             assert_eq!((one.verdict, one.score, one.threshold), (verdict, score, threshold), "{fields}");
             assert_eq!(one.rules, rules, "{fields}");

@@ -76,7 +76,7 @@ mod tests {
             ("X-CLOUD-SEC-AV-SPAM-LOW: false\r\n", V::Scanned, "does not say"),
         ] {
             let header = format!("From: a@b\r\n{fields}\r\n");
-            let found = read(&Header::parse(header.as_bytes()).0, None);
+            let found = read(&Header::parse(header.as_bytes()).0, None, crate::evidence::sides::Sides::default());
             let [one] = &found[..] else { panic!("{fields}: {found:?}") };
             assert_eq!(one.verdict, verdict, "{fields}");
             assert!(one.said.contains(said), "{}", one.said);

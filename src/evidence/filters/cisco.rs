@@ -145,7 +145,11 @@ mod tests {
         ] {
             let header = format!("{fields}Received: from a by esa1.contoso.iphmx.com; Mon\r\nSubject: {subject}\r\n\r\n");
             let (sent, _) = Header::parse(b"Subject: Test\r\n\r\n");
-            let found = read(&Header::parse(header.as_bytes()).0, Some(&sent));
+            let found = read(
+                &Header::parse(header.as_bytes()).0,
+                Some(&sent),
+                crate::evidence::sides::Sides::default(),
+            );
             let [one] = &found[..] else { panic!("{fields}: {found:?}") };
             assert_eq!(
                 (one.verdict, one.host.as_deref()),

@@ -310,7 +310,7 @@ mod tests {
         let header = format!(
             "Received: from a by DB5EUR03FT012.mail.protection.outlook.com; Mon\r\nFrom: a@b\r\n{fields}X-Forefront-Antispam-Report-Untrusted: SFV:SKA;SCL:-1\r\n\r\n"
         );
-        let found = read(&Header::parse(header.as_bytes()).0, None);
+        let found = read(&Header::parse(header.as_bytes()).0, None, crate::evidence::sides::Sides::default());
         assert_eq!(found.len(), 1, "{fields}: {found:?}");
         found.into_iter().next().unwrap_or_else(|| unreachable!())
     }

@@ -53,10 +53,13 @@ mod tests {
             ("X-Spam-Checked-In-Group: all@contoso.example\r\n", V::Clean),
         ] {
             let header = format!("From: a@b\r\n{fields}\r\n");
-            let found = read(&Header::parse(header.as_bytes()).0, None);
+            let found = read(&Header::parse(header.as_bytes()).0, None, crate::evidence::sides::Sides::default());
             assert_eq!(found.iter().map(|one| one.verdict).collect::<Vec<_>>(), [verdict], "{fields}");
         }
         let opaque = Header::parse(b"X-Gm-Message-State: AAQBX9eF\r\nX-Google-Smtp-Source: AKy350\r\nFrom: a@b\r\n\r\n").0;
-        assert!(read(&opaque, None).is_empty(), "these are no words");
+        assert!(
+            read(&opaque, None, crate::evidence::sides::Sides::default()).is_empty(),
+            "these are no words"
+        );
     }
 }

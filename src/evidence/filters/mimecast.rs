@@ -139,7 +139,7 @@ mod tests {
             ("X-MC-Unique: 83EZiUlbNKmLkR6N7nAwDg-1\r\n".to_owned(), V::Scanned, &[]),
         ] {
             let header = format!("From: a@b\r\n{fields}\r\n");
-            let found = read(&Header::parse(header.as_bytes()).0, None);
+            let found = read(&Header::parse(header.as_bytes()).0, None, crate::evidence::sides::Sides::default());
             let [one] = &found[..] else { panic!("{fields}: {found:?}") };
             assert_eq!(
                 (one.verdict, &one.rules[..]),

@@ -1,7 +1,8 @@
 //! What the spam and malware filters on the way wrote into the header: one file a product, each from fields to a [`Filter`].
 //!
-//! A field that we sent ourselves is no filter's word; every other one was added on the way, because only we are the sender. What it cannot see: a
-//! filter that writes nothing (Gmail's placement, a quarantine that deletes), one that removes what others wrote, and whether a word is true.
+//! A field that we sent ourselves is no filter's word; every other one was added on the way, because only we are the sender. By whom, its place in the
+//! trace tells, and not the host that it claims. What it cannot see: a filter that writes nothing (Gmail's placement, a quarantine that deletes), one
+//! that removes what others wrote, whether a word is true, and who appended what stands below the author's own fields.
 
 mod amavis;
 mod barracuda;
@@ -21,9 +22,10 @@ mod symantec;
 mod trend_micro;
 mod words;
 
-use super::{mime::Header, shorten};
-use crate::model::{Filter, FilterName, FilterVerdict};
+use super::{mime::Header, shorten, sides::Sides};
+use crate::model::{Filter, FilterName, FilterVerdict, same_organisation};
 use place::Stretch;
+pub(super) use place::host;
 use std::cmp::Reverse;
 use words::Words;
 
@@ -80,7 +82,7 @@ struct Placed {
 }
 
 /// What the filters on the way say, the first on the way first. `header` is that of the message that arrived, `sent` what we sent, if it is known.
-pub(super) fn read(header: &Header, sent: Option<&Header>) -> Vec<Filter> {
+pub(super) fn read(header: &Header, sent: Option<&Header>, sides: Sides) -> Vec<Filter> {
     let mut stretches = place::stretches(header, sent);
     let mut found = Vec::new();
     let fields = stretches.iter().flat_map(|stretch| stretch.fields.iter().copied()).collect();
@@ -91,7 +93,7 @@ pub(super) fn read(header: &Header, sent: Option<&Header>) -> Vec<Filter> {
     };
     for family in FAMILIES.iter().filter(|family| family.once) {
         if let Some(filter) = (family.read)(&Words::new(&whole.fields, header, sent, 0)) {
-            found.push(placed(filter, family, &whole, header, 0));
+            found.push(placed(filter, family, &whole, &Way { header, sides }, 0));
         }
     }
     for stretch in &mut stretches {
@@ -109,7 +111,7 @@ pub(super) fn read(header: &Header, sent: Option<&Header>) -> Vec<Filter> {
                     break;
                 }
                 if let Some(filter) = (family.read)(&words) {
-                    found.push(placed(filter, family, stretch, header, turn));
+                    found.push(placed(filter, family, stretch, &Way { header, sides }, turn));
                 }
             }
             if found.len() == before {
@@ -132,6 +134,16 @@ pub(super) fn read(header: &Header, sent: Option<&Header>) -> Vec<Filter> {
             });
         }
     }
+    for one in &mut found {
+        // What stands above a hop was written by that host or after it, wherever a product's own hop may be.
+        let hop = one.hop.or_else(|| place::hop_below(header, one.place));
+        let host = hop.and_then(|hop| place::host_at(header, hop));
+        if host.is_some_and(|host| !sides.is_receiving(header, &host)) {
+            one.filter.relayed = true;
+            // What somebody else's list lets through, the receiving side need not.
+            one.filter.allow_listed = None;
+        }
+    }
     in_order(found)
 }
 
@@ -152,8 +164,15 @@ fn in_order(mut found: Vec<Placed>) -> Vec<Filter> {
     found.into_iter().map(|one| one.filter).take(MOST_FILTERS).collect()
 }
 
-/// Finds the host that a filter ran on: in its own words, by its place, or by the hop of its service.
-fn placed(filter: Filter, family: &Family, stretch: &Stretch, header: &Header, turn: usize) -> Placed {
+/// The way that a message came.
+struct Way<'a> {
+    header: &'a Header<'a>,
+    sides: Sides<'a>,
+}
+
+/// Finds the host that a filter ran on: in its own words where its place does not speak against them, by its place, or by the hop of its service.
+fn placed(filter: Filter, family: &Family, stretch: &Stretch, way: &Way, turn: usize) -> Placed {
+    let header = way.header;
     let is_own = |name: &str| (family.owns)(&name.to_ascii_lowercase());
     let is_head = |name: &str| family.heads.iter().any(|head| name.eq_ignore_ascii_case(head));
     let heads = stretch.fields.iter().filter(|(_, field)| is_head(field.name));
@@ -167,8 +186,13 @@ fn placed(filter: Filter, family: &Family, stretch: &Stretch, header: &Header, t
             .filter(|_| family.once)
     });
     let (host, hop) = if let Some(host) = filter.host.clone() {
-        let hop = place::hop_called(header, &host).or(hop);
-        (Some(host), hop)
+        match hop.and_then(|hop| place::host_at(header, hop)) {
+            Some(of_place) if host.contains('.') && !same_organisation(&host, &of_place) => claimed(&host, of_place, place, hop, way),
+            _ => {
+                let called = place::hop_called(header, &host).or(hop);
+                (Some(host), called)
+            }
+        }
     } else if let Some(hop) = hop {
         (place::host_at(header, hop), Some(hop))
     } else if let Some((hop, host)) = place::hop_within(header, family.hosts) {
@@ -182,6 +206,18 @@ fn placed(filter: Filter, family: &Family, stretch: &Stretch, header: &Header, t
         hop,
         place,
         appended: stretch.appended,
+    }
+}
+
+/// The host and the hop of a filter that claims another host than that of its place: one above whose `Received` it stands below may have written it,
+/// and is believed where nobody else can have.
+fn claimed(host: &str, of_place: String, place: usize, hop: Option<usize>, way: &Way) -> (Option<String>, Option<usize>) {
+    let above = place::hop_above(way.header, place)
+        .filter(|above| place::host_at(way.header, *above).is_some_and(|above| same_organisation(&above, host)));
+    match above {
+        Some(above) if way.sides.nobody_is_before(way.header, place) => (Some(host.to_owned()), Some(above)),
+        Some(_) => (None, hop),
+        None => (Some(of_place), hop),
     }
 }
 
@@ -208,6 +244,7 @@ fn filter(name: FilterName, verdict: FilterVerdict, said: impl Into<String>) -> 
         rules: Vec::new(),
         said: said.into(),
         allow_listed: None,
+        relayed: false,
     }
 }
 
@@ -217,5 +254,68 @@ fn in_brackets(items: &[String]) -> String {
         String::new()
     } else {
         format!(" ({})", items.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_wrote_it_is_told_by_its_place_and_not_by_what_it_claims() {
+        let sides = Sides {
+            sender: "sender.example",
+            recipient: "contoso.example",
+        };
+        let claims = "X-Spam-Status: No, score=-100 required=5 tests=USER_IN_WELCOMELIST\r\nX-Spam-Checker-Version: SpamAssassin 4.0 on mx.contoso.example\r\n";
+        let to_mx = "Received: from x by mx.contoso.example; Mon\r\n";
+        let to_relay = "Received: from x by relay.other.example; Mon\r\n";
+        let to_own = "Received: from x by out.sender.example; Mon\r\n";
+        let mx = Some("mx.contoso.example");
+        for (about, header, expected) in [
+            ("of the last host", format!("{claims}{to_mx}{to_relay}"), (mx, false, true)),
+            (
+                "of a host of the receiving side",
+                format!("{to_mx}{claims}{}", to_mx.replace("mx", "gw")),
+                (mx, false, true),
+            ),
+            (
+                "of a relay that claims to be another, or of its filter",
+                format!("{to_mx}{claims}{to_relay}"),
+                (None, true, false),
+            ),
+            (
+                "of a relay that claims to be a host that stands elsewhere",
+                format!("{}{claims}{to_relay}", to_mx.replace("mx.contoso", "store.fabrikam")),
+                (Some("relay.other.example"), true, false),
+            ),
+            (
+                "of a filter below the hop of its host",
+                format!("{to_mx}{claims}{to_own}"),
+                (mx, false, true),
+            ),
+        ] {
+            let header = format!("{header}From: a@sender.example\r\n\r\n");
+            let found = read(&Header::parse(header.as_bytes()).0, None, sides);
+            let [one] = &found[..] else { panic!("{about}: {found:?}") };
+            assert_eq!((one.host.as_deref(), one.relayed, one.allow_listed.is_some()), expected, "{about}");
+        }
+        let exchange = "X-Forefront-Antispam-Report: SFV:SKA;SCL:-1;CAT:NONE\r\n";
+        for (header, expected) in [
+            (format!("{to_mx}{exchange}{to_relay}"), (true, false)),
+            (format!("{to_mx}{to_relay}From: a@sender.example\r\n{exchange}"), (false, true)),
+            (
+                format!(
+                    "{}{exchange}{}",
+                    to_mx,
+                    to_relay.replace("relay.other.example", "x.mail.protection.outlook.com")
+                ),
+                (false, true),
+            ),
+        ] {
+            let header = format!("{header}To: b@contoso.example\r\n\r\n");
+            let found = read(&Header::parse(header.as_bytes()).0, None, sides);
+            assert_eq!((found[0].relayed, found[0].allow_listed.is_some()), expected, "{header}");
+        }
     }
 }

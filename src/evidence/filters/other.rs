@@ -141,10 +141,14 @@ mod tests {
     fn of(fields: &str) -> Vec<(V, String)> {
         let header = format!("From: a@b\r\n{fields}\r\n");
         let (sent, _) = Header::parse(b"X-Our-Spam-Test: yes\r\n\r\n");
-        read(&Header::parse(header.as_bytes()).0, Some(&sent))
-            .into_iter()
-            .map(|one| (one.verdict, one.said))
-            .collect()
+        read(
+            &Header::parse(header.as_bytes()).0,
+            Some(&sent),
+            crate::evidence::sides::Sides::default(),
+        )
+        .into_iter()
+        .map(|one| (one.verdict, one.said))
+        .collect()
     }
 
     #[test]

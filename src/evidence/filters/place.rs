@@ -89,6 +89,11 @@ pub(super) fn hop_below(header: &Header, place: usize) -> Option<usize> {
     below.filter(|(_, field)| is_hop(field)).map(|(place, _)| place).next()
 }
 
+/// The hop right above a place, by its own place.
+pub(super) fn hop_above(header: &Header, place: usize) -> Option<usize> {
+    header.fields.iter().take(place).rposition(is_hop)
+}
+
 /// The host of the hop at this place; of the one below it, if this one is a hand-over inside a host that names none (qmail, Gmail).
 pub(super) fn host_at(header: &Header, place: usize) -> Option<String> {
     let hops = header.fields.iter().skip(place).filter(|field| is_hop(field));
@@ -101,7 +106,7 @@ fn hops<'h>(header: &'h Header) -> impl Iterator<Item = (usize, String)> + 'h {
 }
 
 /// The host that took the message over; for one that calls itself `localhost`, the name in the comment behind it.
-fn host(field: &Field) -> Option<String> {
+pub(in crate::evidence) fn host(field: &Field) -> Option<String> {
     let text = field.text();
     let mut by = None;
     let (mut depth, mut after_by) = (0_u32, false);

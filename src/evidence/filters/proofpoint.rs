@@ -142,7 +142,7 @@ mod tests {
             let header = format!(
                 "Received: from a by mx0a-00123.pphosted.com; Mon\r\nFrom: a@b\r\nX-Proofpoint-Virus-Version: vendor=baseguard\r\nX-Proofpoint-Spam-Details: {details} classifier=spam\r\n\r\n"
             );
-            let found = read(&Header::parse(header.as_bytes()).0, None);
+            let found = read(&Header::parse(header.as_bytes()).0, None, crate::evidence::sides::Sides::default());
             let [one] = &found[..] else { panic!("{details}: {found:?}") };
             assert_eq!(one.verdict, verdict, "{details}");
             assert!(one.said.contains(said), "{details}: {}", one.said);
@@ -154,9 +154,12 @@ mod tests {
     #[test]
     fn two_runs_are_two_filters_and_a_closed_report_is_only_a_scan() {
         let header = "From: a@b\r\nX-Proofpoint-Spam-Details: rule=outbound_notspam policy=outbound score=0\r\nX-Proofpoint-Spam-Details: rule=spam policy=default score=80\r\n\r\n";
-        let found = read(&Header::parse(header.as_bytes()).0, None);
+        let found = read(&Header::parse(header.as_bytes()).0, None, crate::evidence::sides::Sides::default());
         assert_eq!(found.iter().map(|one| one.verdict).collect::<Vec<_>>(), [V::Clean, V::Spam]);
         let closed = "From: a@b\r\nX-Proofpoint-Spam-Details-Enc: AW1haW4tMjUwNzE5\r\nX-Proofpoint-GUID: x\r\n\r\n";
-        assert_eq!(read(&Header::parse(closed.as_bytes()).0, None)[0].verdict, V::Scanned);
+        assert_eq!(
+            read(&Header::parse(closed.as_bytes()).0, None, crate::evidence::sides::Sides::default())[0].verdict,
+            V::Scanned
+        );
     }
 }

@@ -128,7 +128,7 @@ mod tests {
             ("X-Sophos-Email-ID: 861bd1b9\r\n", V::Scanned, None, &[]),
         ] {
             let header = format!("Received: from a by rd-use2.prod.hydra.sophos.com; Mon\r\nFrom: a@b\r\n{fields}\r\n");
-            let found = read(&Header::parse(header.as_bytes()).0, None);
+            let found = read(&Header::parse(header.as_bytes()).0, None, crate::evidence::sides::Sides::default());
             let [one] = &found[..] else { panic!("{fields}: {found:?}") };
             assert_eq!(
                 (one.verdict, one.host.as_deref()),

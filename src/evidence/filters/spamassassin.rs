@@ -217,7 +217,7 @@ mod tests {
             ),
         ] {
             let header = format!("{fields}Received: from a by mx.contoso.example; Mon\r\nFrom: a@b\r\n\r\n");
-            let found = read(&Header::parse(header.as_bytes()).0, None);
+            let found = read(&Header::parse(header.as_bytes()).0, None, crate::evidence::sides::Sides::default());
             let [one] = &found[..] else { panic!("{fields}: {found:?}") };
             assert_eq!(
                 (one.name, one.verdict, one.score, one.threshold),
@@ -235,7 +235,7 @@ mod tests {
         let header = "X-Spam-Status: No, score=1 required=5.0 tests=A_B\r\nX-Spam-Checker-Version: SpamAssassin 4.0.0 (2022-12-13) on\r\n\tinner.contoso.example\r\n\
             Received: from mx by store.contoso.example; Mon\r\nReceived: from x by inner.contoso.example\r\n\
             X-Spam-Status: Yes, score=6 required=5.0 tests=C_D\r\nReceived: from x by outer.contoso.example\r\nFrom: a@b\r\n\r\n";
-        let hosts: Vec<_> = read(&Header::parse(header.as_bytes()).0, None)
+        let hosts: Vec<_> = read(&Header::parse(header.as_bytes()).0, None, crate::evidence::sides::Sides::default())
             .into_iter()
             .map(|one| (one.host, one.verdict))
             .collect();

@@ -98,7 +98,7 @@ mod tests {
             ("X-Brightmail-Tracker: AAAAAQAAAAI=\r\nX-Whitelist: TRUE\r\n", V::Skipped, None, &[]),
         ] {
             let header = format!("From: a@b\r\n{fields}\r\n");
-            let found = read(&Header::parse(header.as_bytes()).0, None);
+            let found = read(&Header::parse(header.as_bytes()).0, None, crate::evidence::sides::Sides::default());
             let [one] = &found[..] else { panic!("{fields}: {found:?}") };
             assert_eq!((one.verdict, one.score), (verdict, score), "{fields}");
             assert_eq!(one.rules, rules, "{fields}");

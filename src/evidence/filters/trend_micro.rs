@@ -142,7 +142,7 @@ mod tests {
             ("X-TM-AS-GCONF: 00\r\n", V::Scanned),
         ] {
             let header = format!("From: a@b\r\n{fields}\r\n");
-            let found = read(&Header::parse(header.as_bytes()).0, None);
+            let found = read(&Header::parse(header.as_bytes()).0, None, crate::evidence::sides::Sides::default());
             let [one] = &found[..] else { panic!("{fields}: {found:?}") };
             assert_eq!(
                 (one.verdict, one.allow_listed.is_some()),

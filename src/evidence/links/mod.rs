@@ -150,9 +150,8 @@ fn attributes(html: &str, name: &str) -> Vec<(String, usize)> {
         else {
             continue;
         };
-        // No more is looked at than is kept: else a page full of beginnings would be read again from each.
-        let end = value.char_indices().nth(LONGEST).map_or(value.len(), |(end, _)| end);
-        let value = value.get(..end).unwrap_or_default();
+        // No more is looked at than is gone past afterwards: else a page full of beginnings would be read again from each.
+        let value = &value[..value.floor_char_boundary(LONGEST)];
         let value = match value.chars().next() {
             Some(quote @ ('"' | '\'')) => value[1..].split(quote).next().unwrap_or_default(),
             _ => value.split(|c: char| c.is_whitespace() || c == '>').next().unwrap_or_default(),

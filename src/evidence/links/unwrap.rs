@@ -11,8 +11,10 @@ use super::{
 };
 use std::collections::VecDeque;
 
-/// How many services around each other are looked through.
-const DEEPEST: usize = 4;
+/// How many services around each other are looked through: more than any way has. Each layer makes a link longer, which bounds it anyway.
+const DEEPEST: usize = 16;
+/// How many of them are named.
+const MOST_NAMED: usize = 4;
 
 /// A link that a service has wrapped.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +47,7 @@ pub(super) fn unwrap(link: &str) -> Option<Unwrapped> {
             Inside::Hidden { domain } => (None, domain),
         };
     }
-    services.truncate(DEEPEST);
+    services.truncate(MOST_NAMED);
     (!services.is_empty()).then(|| Unwrapped {
         service: services.join(" around "),
         target,
@@ -164,7 +166,7 @@ fn url_defense(link: &Address) -> Option<Inside> {
 /// the characters themselves follow in base64, for all of them in their order.
 fn third_version(link: &str) -> Option<String> {
     let (_, rest) = link.split_once("/v3/__")?;
-    let (address, rest) = rest.split_once("__;")?;
+    let (address, rest) = rest.rsplit_once("__;")?;
     let (replaced, _) = rest.split_once('!')?;
     let replaced = from_base64(replaced)?;
     let mut replaced: VecDeque<char> = replaced.chars().collect();
@@ -371,9 +373,11 @@ mod tests {
         let hidden = unwrap(&wrap("https://protect-eu.mimecast.com/s/x?domain=sender.example")).expect("two services");
         assert_eq!((hidden.target, hidden.domain.as_deref()), (None, Some("sender.example")));
         let mut link = "https://sender.example/".to_owned();
-        for depth in 1..=6 {
-            link = format!("https://www.google.com/url?q={}", link.replace('%', "%25").replace('&', "%26"));
-            assert_eq!(unwrap(&link).expect("wrapped").target.is_some(), depth <= DEEPEST, "{depth}");
+        for depth in 1..=20 {
+            link = format!("https://urldefense.com/v3/__{link}__;!!Abc1!x-y$");
+            let unwrapped = unwrap(&link).expect("wrapped");
+            assert_eq!(unwrapped.target.is_some(), depth <= DEEPEST, "{depth}");
+            assert!(unwrapped.service.matches("URL Defense").count() <= MOST_NAMED);
         }
     }
 }

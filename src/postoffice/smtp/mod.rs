@@ -272,6 +272,9 @@ impl Session<'_> {
             return self.reply("452 4.5.3 Too many recipients").await;
         }
         let address = &to.address;
+        if self.office.refuses_mail(address) {
+            return self.reply(&format!("550 5.1.1 <{address}>: {}", meaning("5.1.1"))).await;
+        }
         let destination = match self.office.directory.find(address) {
             Ok(destination) => destination,
             Err(NoDestination::NotOurs) => return self.reply(&format!("554 5.7.1 <{address}>: Relay access denied")).await,

@@ -3,7 +3,7 @@
 
 use super::text;
 use crate::model::{Comparison, Effect, ProbeChange};
-use crate::report::{ReportError, counted, escape};
+use crate::report::{ReportError, counted, escape, junit::written};
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 use std::fmt::Write;
 
@@ -34,9 +34,7 @@ pub fn render(comparison: &Comparison) -> Result<Vec<u8>, ReportError> {
         suite.add_test_case(case);
     }
     report.add_test_suite(suite);
-    let mut xml = Vec::new();
-    report.serialize(&mut xml)?;
-    Ok(xml)
+    written(&report)
 }
 
 fn status(effect: Effect) -> TestCaseStatus {
@@ -56,8 +54,7 @@ fn test_case(change: &ProbeChange, suite: &str) -> TestCase {
             .reason
             .clone()
             .or(what)
-            .or_else(|| text::outcomes(change))
-            .unwrap_or_default();
+            .unwrap_or_else(|| format!("{} → {}", change.outcome_before, change.outcome_after));
         status.set_message(&*escape(&message));
         status.set_type(change.effect.word());
         let said: Vec<String> = change

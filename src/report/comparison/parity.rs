@@ -7,7 +7,7 @@ use crate::report::{
     Style,
     paint::{BOLD, PLAIN, REMARK, Span, outcome_sign, outcome_style},
     sheet::Sheet,
-    table::{self, Column, Fit, Row},
+    table::{Column, Fit, Row},
 };
 
 /// As an exit code counts it: a route that does something else fails the run.
@@ -17,6 +17,16 @@ pub fn outcome(parity: &Parity) -> Outcome {
         Ready::No => Outcome::Failed,
         Ready::CannotBeTold => Outcome::Unknown,
     }
+}
+
+/// What stands above the table.
+pub fn title(parity: &Parity) -> String {
+    format!("{} → {}, side by side", parity.routes.old, parity.routes.new)
+}
+
+/// The headline as a sentence of its own.
+pub fn sentence(parity: &Parity) -> String {
+    format!("{}.", text::capitalised(&parity.headline))
 }
 
 /// A row of the table.
@@ -39,15 +49,10 @@ pub fn lines(parity: &Parity) -> Vec<Line> {
         .into_iter()
         .map(|shared| {
             let difference = shared.difference;
-            let label = text::label(difference);
-            let what = match &difference.of {
-                Some(of) if of != label => format!("{label} {of}"),
-                _ => label.to_owned(),
-            };
             let note = difference.note.as_ref().map(|note| format!("{note}; ")).unwrap_or_default();
             Line {
                 effect: if shared.better { Effect::Improvement } else { Effect::Regression },
-                what,
+                what: text::whole_label(difference),
                 old: difference.before.clone(),
                 new: difference.after.clone(),
                 whose: format!("{note}{}", whose(&shared.changes, parity.pairs)),
@@ -115,8 +120,7 @@ fn whose(changes: &[&ProbeChange], pairs: u32) -> String {
 /// The table on a terminal.
 pub fn terminal(parity: &Parity, style: &Style) -> String {
     let mut sheet = Sheet::new(style);
-    let title = format!("{} → {}, side by side", parity.routes.old, parity.routes.new);
-    sheet.line(&[Span::new(&title, BOLD)]);
+    sheet.line(&[Span::new(&title(parity), BOLD)]);
     let lines = lines(parity);
     if !lines.is_empty() {
         let column = |title, fit| Column { title, fit, right: false };
@@ -142,7 +146,7 @@ pub fn terminal(parity: &Parity, style: &Style) -> String {
                 }
             })
             .collect();
-        table::write(&columns, &rows, sheet.width, sheet.color, &mut sheet.out);
+        sheet.table(&columns, &rows);
     }
     terminal::shifts(std::slice::from_ref(&parity.latency), &mut sheet);
     for remark in &parity.remarks {
@@ -150,17 +154,6 @@ pub fn terminal(parity: &Parity, style: &Style) -> String {
     }
     let outcome = outcome(parity);
     let sign = format!("{} ", outcome_sign(outcome));
-    let headline = parity
-        .headline
-        .chars()
-        .take(1)
-        .flat_map(char::to_uppercase)
-        .chain(parity.headline.chars().skip(1));
-    sheet.prose(
-        0,
-        &sign,
-        &format!("{}.", headline.collect::<String>()),
-        outcome_style(outcome).bold(),
-    );
+    sheet.prose(0, &sign, &sentence(parity), outcome_style(outcome).bold());
     sheet.out
 }

@@ -1,13 +1,12 @@
 //! A comparison for people: what got worse first, each with what is different; then latency, roles, who is gone; one headline.
 
-use super::{alike, text};
-use crate::model::{Comparison, Effect, LatencyShift, Outcome, ProbeChange, ShiftFinding, Unmatched};
+use super::{alike, headline, text};
+use crate::model::{Comparison, Effect, LatencyShift, Outcome, ProbeChange, ShiftFinding};
 use crate::report::{
     Style,
     paint::{BOLD, DIM, PLAIN, REMARK, Span, outcome_sign, outcome_style},
     sheet::Sheet,
-    table::{self, Column, Fit, Row},
-    text::{shorten, shorten_address},
+    table::{Column, Fit, Row},
 };
 
 /// The comparison.
@@ -18,18 +17,24 @@ pub fn render(comparison: &Comparison, style: &Style) -> String {
     for remark in &comparison.remarks {
         sheet.prose(2, "! ", remark, REMARK);
     }
+    let mut under = None;
     for group in alike::changes(&comparison.probes) {
         sheet.gap();
+        let effect = group.first().map(|change| change.effect);
+        if let Some(effect) = effect.filter(|_| effect != under) {
+            let (_, style) = sign(effect);
+            sheet.line(&[Span::new(text::title(effect), style.bold())]);
+            under = Some(effect);
+        }
         changed(&group, style.verbose, &mut sheet);
     }
-    unmatched("Gone", &comparison.gone, &mut sheet);
-    unmatched("Added", &comparison.added, &mut sheet);
+    unmatched(comparison, &mut sheet);
     roles(comparison, &mut sheet);
     shifts(&comparison.latency, &mut sheet);
     sheet.gap();
-    let outcome = text::outcome(comparison);
+    let outcome = headline::outcome(comparison);
     let sign = format!("{} ", outcome_sign(outcome));
-    sheet.prose(0, &sign, &text::headline(comparison), outcome_style(outcome).bold());
+    sheet.prose(0, &sign, &headline::headline(comparison), outcome_style(outcome).bold());
     sheet.out
 }
 
@@ -47,17 +52,7 @@ pub fn sign(effect: Effect) -> (&'static str, anstyle::Style) {
 fn changed(group: &[&ProbeChange], verbose: bool, sheet: &mut Sheet) {
     let [change, others @ ..] = group else { return };
     let (sign, style) = sign(change.effect);
-    let room = sheet.width.saturating_sub(2);
-    let address = Span::new(&change.recipient, BOLD);
-    let address = address.with(shorten_address(address.text(), room));
-    let via = Span::new(&text::via(change), DIM);
-    let sign = Span::new(&format!("{sign} "), style);
-    if 2 + address.width() + 2 + via.width() <= sheet.width {
-        sheet.line(&[sign, address, Span::new("  ", PLAIN), via]);
-    } else {
-        sheet.line(&[sign, address]);
-        sheet.line(&[Span::new("  ", PLAIN), via.with(shorten(via.text(), room))]);
-    }
+    sheet.title(Span::new(sign, style), &change.recipient, &text::via(change));
     if let Some(outcomes) = text::outcomes(change) {
         sheet.labelled("outcome", &outcomes, style);
     }
@@ -76,43 +71,20 @@ fn changed(group: &[&ProbeChange], verbose: bool, sheet: &mut Sheet) {
         }
     }
     if !others.is_empty() {
-        let names: Vec<String> = others.iter().map(|other| named(other, change)).collect();
+        let names: Vec<String> = others.iter().map(|other| text::named(other, change)).collect();
         sheet.labelled("the same for", &text::listed(&names), PLAIN);
     }
 }
 
-/// An address, with what differs from the first of its group.
-fn named(change: &ProbeChange, first: &ProbeChange) -> String {
-    let mut further = Vec::new();
-    if change.message != first.message {
-        further.push(change.message.clone());
+fn unmatched(comparison: &Comparison, sheet: &mut Sheet) {
+    let both = [("Gone", &comparison.gone), ("Added", &comparison.added)].map(|(title, unmatched)| (title, text::unmatched(unmatched)));
+    if both.iter().any(|(_, lines)| !lines.is_empty()) {
+        sheet.gap();
     }
-    if change.route != first.route {
-        further.extend(change.route.as_ref().map(|route| format!("by {route}")));
-    }
-    if change.case != first.case {
-        further.push(
-            change
-                .case
-                .as_ref()
-                .map_or_else(|| "no case".to_owned(), |case| format!("“{case}”")),
-        );
-    }
-    if further.is_empty() {
-        change.recipient.clone()
-    } else {
-        format!("{} ({})", change.recipient, further.join(", "))
-    }
-}
-
-fn unmatched(title: &str, unmatched: &Unmatched, sheet: &mut Sheet) {
-    let lines = text::unmatched(unmatched);
-    if lines.is_empty() {
-        return;
-    }
-    sheet.gap();
-    for (index, line) in lines.iter().enumerate() {
-        sheet.labelled(if index == 0 { title } else { "" }, line, PLAIN);
+    for (title, lines) in &both {
+        for (index, line) in lines.iter().enumerate() {
+            sheet.labelled(if index == 0 { title } else { "" }, line, PLAIN);
+        }
     }
 }
 
@@ -121,10 +93,11 @@ fn roles(comparison: &Comparison, sheet: &mut Sheet) {
         return;
     }
     sheet.gap();
+    sheet.line(&[Span::new("Roles", BOLD)]);
     for role in &comparison.roles {
         let (sign, style) = sign(role.effect);
         sheet.line(&[Span::new(&format!("{sign} "), style), Span::new(&role.role, BOLD)]);
-        sheet.labelled("role", &text::role(role), PLAIN);
+        sheet.labelled("role", &text::role(role), style);
     }
 }
 
@@ -143,7 +116,7 @@ pub fn shifts(shifts: &[LatencyShift], sheet: &mut Sheet) {
         column("Pairs", true),
         column("Before", true),
         column("After", true),
-        column("Shift, 99 % sure", true),
+        column(text::SHIFT, true),
         column("Finding", false),
     ];
     let plain = |text: String| {
@@ -168,5 +141,5 @@ pub fn shifts(shifts: &[LatencyShift], sheet: &mut Sheet) {
         })
         .collect();
     sheet.gap();
-    table::write(&columns, &rows, sheet.width, sheet.color, &mut sheet.out);
+    sheet.table(&columns, &rows);
 }

@@ -2,109 +2,92 @@
 
 use crate::explain::span;
 use crate::model::{
-    Comparison, Difference, DifferenceKind, Effect, LatencyShift, Outcome, ProbeChange, RoleChange, ShiftFinding, Side, Unmatched,
+    ComparisonSummary, Difference, DifferenceKind, Effect, LatencyShift, ProbeChange, RoleChange, ShiftFinding, Side, Unmatched,
 };
 use crate::report::counted;
 
+/// The title of the column with the interval of a shift.
+pub const SHIFT: &str = "Shift, 99 % sure";
 /// How many are named where there are many.
 const NAMED: usize = 12;
 
-/// What all of it comes to, as the exit code has it.
-pub fn outcome(comparison: &Comparison) -> Outcome {
-    let role = |effect: Effect| comparison.roles.iter().any(|role| role.effect == effect);
-    let summary = &comparison.summary;
-    if summary.regressions > 0 || role(Effect::Regression) {
-        Outcome::Failed
-    } else if summary.not_compared > 0 || role(Effect::NotCompared) || summary.matched == 0 {
-        Outcome::Unknown
-    } else {
-        Outcome::Passed
+/// The word for people of what a change comes to.
+pub fn effect(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Regression => "worse",
+        Effect::NotCompared => "not compared",
+        Effect::Changed => "changed",
+        Effect::Improvement => "better",
     }
 }
 
-/// All of it in one sentence.
-pub fn headline(comparison: &Comparison) -> String {
-    let summary = &comparison.summary;
-    if summary.matched == 0 {
-        return match summary.gone + summary.added {
-            0 => "There is nothing to compare: neither run has a probe.".to_owned(),
-            _ => "Nothing could be compared: no probe of one run has its like in the other.".to_owned(),
-        };
+/// What stands above the changes of an effect.
+pub fn title(effect: Effect) -> &'static str {
+    match effect {
+        Effect::Regression => "Worse: passed before, fails now",
+        Effect::NotCompared => "Could not be compared",
+        Effect::Changed => "Changed otherwise",
+        Effect::Improvement => "Better: failed before, passes now",
     }
-    let number = |count: u32, one: &str, many: &str| counted(count as usize, one, many);
-    let mut parts = Vec::new();
-    if summary.regressions > 0 {
-        parts.push(number(summary.regressions, "regression", "regressions"));
-    }
-    if summary.improvements > 0 {
-        parts.push(number(summary.improvements, "improvement", "improvements"));
-    }
-    if summary.changed > 0 {
-        parts.push(number(summary.changed, "other change", "other changes"));
-    }
-    let mut sentence = if parts.is_empty() {
-        "Nothing changed".to_owned()
-    } else {
-        parts.join(", ")
-    };
-    sentence.push_str(&format!(" in {}", number(summary.matched, "probe", "probes")));
-    if summary.not_compared > 0 {
-        sentence.push_str(&format!("; {} could not be compared", summary.not_compared));
-    }
-    for (count, word) in [(summary.gone, "gone"), (summary.added, "added")] {
-        if count > 0 {
-            sentence.push_str(&format!("; {count} {word}"));
-        }
-    }
-    let lost = comparison.roles.iter().filter(|role| role.effect == Effect::Regression).count();
-    if lost > 0 {
-        sentence.push_str(&format!("; {} cannot be reached any more", counted(lost, "role", "roles")));
-    }
-    match comparison.latency.first().map(|shift| shift.finding) {
-        Some(ShiftFinding::Slower) => sentence.push_str("; mail is slower"),
-        Some(ShiftFinding::Faster) => sentence.push_str("; mail is faster"),
-        _ => {}
-    }
-    sentence.push('.');
-    sentence
 }
 
-/// `kf3q2m4xa of “weekly”, 2026-03-02 02:14 UTC, for CHG-4711`.
+/// How many probes came to what, those that there are; the words of the first four are [`effect`]'s.
+pub fn tally(summary: &ComparisonSummary) -> Vec<(Option<Effect>, String)> {
+    [
+        (Some(Effect::Regression), summary.regressions, "worse"),
+        (Some(Effect::NotCompared), summary.not_compared, "not compared"),
+        (Some(Effect::Changed), summary.changed, "changed"),
+        (Some(Effect::Improvement), summary.improvements, "better"),
+        (None, summary.same, "the same"),
+        (None, summary.gone, "gone"),
+        (None, summary.added, "added"),
+    ]
+    .into_iter()
+    .filter(|(_, count, _)| *count > 0)
+    .map(|(effect, count, word)| (effect, format!("{count} {word}")))
+    .collect()
+}
+
+/// With a capital first letter.
+pub fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
+    first + letters.as_str()
+}
+
+/// `run kf3q2m4xa (last) of “weekly”, 2026-03-02 02:14 UTC, for CHG-4711`.
 pub fn side(side: &Side) -> String {
+    let asked_by_id = |run: &crate::model::RunInfo| run.id.as_str().starts_with(&side.asked.to_lowercase());
+    let named = if side.runs.first().is_some_and(asked_by_id) {
+        String::new()
+    } else {
+        format!(" ({})", side.asked)
+    };
     let one = |run: &crate::model::RunInfo| {
         let change = run.change.as_ref().map(|change| format!(", for {change}")).unwrap_or_default();
         format!(
-            "{} of “{}”, {} UTC{change}",
+            "run {}{} of “{}”, {} UTC{change}",
             run.id,
+            named,
             run.scenario,
             run.started_at.format("%Y-%m-%d %H:%M")
         )
     };
-    let runs = match side.runs.as_slice() {
-        [] => "no run".to_owned(),
+    match side.runs.as_slice() {
+        [] => format!("no run{named}"),
         [run] => one(run),
         [first, rest @ ..] => format!("{}, and {} more runs", one(first), rest.len()),
-    };
-    let named = side
-        .runs
-        .first()
-        .is_none_or(|run| run.id.as_str().starts_with(&side.asked.to_lowercase()));
-    if named { runs } else { format!("{}: {runs}", side.asked) }
+    }
 }
 
 /// `plain by new-gateway, case “spam”, Billing Administrator`.
 pub fn via(change: &ProbeChange) -> String {
-    let mut via = change.message.clone();
-    if let Some(route) = &change.route {
-        via.push_str(&format!(" by {route}"));
-    }
-    if let Some(case) = &change.case {
-        via.push_str(&format!(", case “{case}”"));
-    }
-    if let Some(role) = &change.role {
-        via.push_str(&format!(", {role}"));
-    }
-    via
+    crate::report::text::via(
+        &change.message,
+        change.route.as_deref(),
+        change.case.as_deref(),
+        change.role.as_deref(),
+    )
 }
 
 /// What stands before a difference: its kind, or what it is about where that says it.
@@ -116,6 +99,15 @@ pub fn label(difference: &Difference) -> &str {
         (DifferenceKind::Requirement, _) => "required",
         (DifferenceKind::Signature, _) => "DKIM of",
         (kind, _) => kind.word(),
+    }
+}
+
+/// The label with what it is about, where a table has no room for that elsewhere: `filter rspamd`.
+pub fn whole_label(difference: &Difference) -> String {
+    let label = label(difference);
+    match &difference.of {
+        Some(of) if of != label => format!("{label} {of}"),
+        _ => label.to_owned(),
     }
 }
 
@@ -131,9 +123,10 @@ pub fn sentence(difference: &Difference) -> String {
     }
 }
 
-/// `passed → failed`; nothing where the outcome is the same.
+/// `passed → unknown`; nothing where the outcome is the same, or the effect says it already.
 pub fn outcomes(change: &ProbeChange) -> Option<String> {
-    (change.outcome_before != change.outcome_after).then(|| format!("{} → {}", change.outcome_before, change.outcome_after))
+    let told = matches!(change.effect, Effect::Regression | Effect::Improvement);
+    (change.outcome_before != change.outcome_after && !told).then(|| format!("{} → {}", change.outcome_before, change.outcome_after))
 }
 
 /// What a shift comes to, in a few words.
@@ -195,4 +188,28 @@ pub fn listed<S: AsRef<str>>(names: &[S]) -> String {
 /// What changed of a role.
 pub fn role(role: &RoleChange) -> String {
     format!("{} → {}", role.before, role.after)
+}
+
+/// An address, with what differs from the first of its group.
+pub fn named(change: &ProbeChange, first: &ProbeChange) -> String {
+    let mut further = Vec::new();
+    if change.message != first.message {
+        further.push(change.message.clone());
+    }
+    if change.route != first.route {
+        further.extend(change.route.as_ref().map(|route| format!("by {route}")));
+    }
+    if change.case != first.case {
+        further.push(
+            change
+                .case
+                .as_ref()
+                .map_or_else(|| "no case".to_owned(), |case| format!("“{case}”")),
+        );
+    }
+    if further.is_empty() {
+        change.recipient.clone()
+    } else {
+        format!("{} ({})", change.recipient, further.join(", "))
+    }
 }

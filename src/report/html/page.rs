@@ -15,7 +15,9 @@ const STYLE: &str = concat!(
     include_str!("style/frame.css"),
     include_str!("style/parts.css"),
     include_str!("style/report.css"),
-    include_str!("style/print.css")
+    include_str!("style/comparison.css"),
+    include_str!("style/print.css"),
+    include_str!("style/attestation.css")
 );
 
 /// A way onwards, in the page's header.

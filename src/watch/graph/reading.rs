@@ -14,6 +14,7 @@ use crate::{
     evidence::{Finding, Recognizer, Spot},
     microsoft::{Answer, Error, Kind, Malformed},
     model::{AlterationKind, Copy, CopyId, Evidence, Mailbox, Placement, ProbeId, Survived, Time, What},
+    watch::study::study,
 };
 use std::{
     collections::{BTreeMap, HashMap},
@@ -177,7 +178,10 @@ impl Reader {
                 {
                     return Err(Fault::Odd("Graph showed the tag of a probe, and then another message in its place"));
                 }
-                self.recognizer.read(&answer.body, &name, wanted.interval.at)
+                let (message, mailbox, at) = (answer.body, name.clone(), wanted.interval.at);
+                study(&self.recognizer, move |recognizer| recognizer.read(&message, &mailbox, at))
+                    .await
+                    .ok_or(Fault::Odd("Graph showed a message that cannot be read"))?
             }
             // Our field alone proves the copy; what became of the rest, nobody can say.
             Err(error) if wanted.probe.is_some() && is_of_the_message(&error) => {

@@ -6,7 +6,7 @@ use super::{
     connection::Connection,
     each_with,
     fault::Fault,
-    folders::{FoundBy, Watched},
+    folders::{FoundBy, Watched, tellable},
     layout::{find_folders, pattern},
     mailbox::MailboxState,
 };
@@ -38,6 +38,8 @@ async fn open(watcher: &ImapWatcher) -> Result<(Connection, Vec<MailboxState>, V
     let states = watcher.states();
     let (listed, _): (Vec<Listed>, _) = commands::list(&mut connection, &pattern(&states), watcher.server.patience.bulk).await?;
     let found = find_folders(&states, &listed, commands::is_gmail(&connection));
+    let told = |name: &str| connection.scrubber.scrub(name);
+    let found = found.into_iter().map(|folders| tellable(folders, &told)).collect();
     Ok((connection, states, found))
 }
 

@@ -51,7 +51,7 @@ impl Broom<'_> {
         for folder in folders {
             match self.sweep_folder(&folder.wire).await {
                 Ok(swept) => count += swept,
-                Err(Fault::Refused(words)) => against.push(format!("{:?}: {words}", folder.name)),
+                Err(Fault::Refused(words)) => against.push(format!("{:?}: {words}", self.connection.scrubber.scrub(&folder.name))),
                 Err(fault) => return Err(format!("{count} deleted, then: {fault}")),
             }
         }
@@ -90,16 +90,24 @@ impl Broom<'_> {
         }
         let candidates: Vec<u32> = candidates.into_iter().collect();
         let recognizer = self.recognizer;
-        let mut ours = BTreeSet::new();
+        let is_ours = |header: &[u8]| recognizer.own_probe(header).is_some_and(|probe| probe.run().as_str() == prefix);
+        let (mut ours, mut cut) = (BTreeSet::new(), BTreeSet::new());
         for portion in candidates.chunks(PORTION) {
             let set = commands::set(portion.iter().copied());
             commands::headers(&mut self.connection, &set, false, self.patience, &mut |line, header| {
-                let probe = recognizer.own_probe(header);
-                if portion.contains(&line.uid) && probe.is_some_and(|probe| probe.run().as_str() == prefix) {
+                if portion.contains(&line.uid) && is_ours(header) {
                     ours.insert(line.uid);
+                } else if portion.contains(&line.uid) && line.cut {
+                    cut.insert(line.uid);
                 }
             })
             .await?;
+        }
+        for uid in cut {
+            let (header, _) = commands::long_header(&mut self.connection, uid, self.patience).await?;
+            if is_ours(&header) {
+                ours.insert(uid);
+            }
         }
         Ok(ours)
     }

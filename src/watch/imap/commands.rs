@@ -6,7 +6,7 @@ use super::{
     fault::Fault,
     opening::quoted,
 };
-use crate::model::Time;
+use crate::{evidence, model::Time};
 use ::imap::imap_proto::{
     AttributeValue, MailboxDatum, MessageSection, NameAttribute, Response, ResponseCode, SectionPath, StatusAttribute,
 };
@@ -21,8 +21,10 @@ const FOLDERS: usize = 50_000;
 const NAME: usize = 1_000;
 /// More messages than this are not listed at once.
 const MESSAGES: usize = 500_000;
-/// How much of a header is read: tags stand in its first fields, but filters put theirs above.
+/// How much of a header is read at first: tags stand in its first fields, but filters put theirs above.
 const HEADER: u32 = 65_536;
+/// How much of it is read where it goes on after that.
+const LONG_HEADER: usize = evidence::LONGEST_HEADER;
 /// How much of a body is peeked at.
 const PEEK: u32 = 262_144;
 /// How much of a message of ours is fetched.
@@ -58,6 +60,8 @@ pub(super) struct Line {
     pub(super) internal_date: Option<Time>,
     /// Whether another folder shows this message too, by what Gmail says.
     pub(super) elsewhere: bool,
+    /// Whether its header may go on after what was read of it.
+    pub(super) cut: bool,
     /// When this was read.
     pub(super) read: Time,
 }
@@ -274,14 +278,7 @@ pub(super) async fn headers(
             let (Some((sequence, uid)), Response::Fetch(_, attributes)) = (fetched(response), response) else {
                 return;
             };
-            let header = attributes.iter().find_map(|attribute| match attribute {
-                AttributeValue::BodySection {
-                    section: Some(SectionPath::Full(MessageSection::Header)),
-                    data,
-                    ..
-                } => Some(data.as_deref().unwrap_or_default()),
-                _ => None,
-            });
+            let header = header_in(attributes);
             // An unsolicited FETCH has no header, and says nothing of an arrival.
             if let Some(header) = header {
                 let line = Line {
@@ -289,12 +286,42 @@ pub(super) async fn headers(
                     sequence,
                     internal_date: internal_date(attributes),
                     elsewhere: is_elsewhere(attributes),
+                    cut: header.len() >= usize::try_from(HEADER).unwrap_or(usize::MAX),
                     read,
                 };
                 each(line, header);
             }
         })
         .await
+}
+
+/// What a header that was cut says, read as far as any header is, and whether it was cut even there. A server that does not show it has cut it.
+pub(super) async fn long_header(connection: &mut Connection, uid: u32, patience: Duration) -> Result<(Vec<u8>, bool), Fault> {
+    let mut found = Vec::new();
+    let line = format!("UID FETCH {uid} (UID BODY.PEEK[HEADER]<0.{LONG_HEADER}>)");
+    connection
+        .bulk(&line, patience, &mut |response, _| {
+            if let (Some((_, of)), Response::Fetch(_, attributes)) = (fetched(response), response)
+                && of == uid
+                && let Some(header) = header_in(attributes)
+            {
+                found = header.to_vec();
+            }
+        })
+        .await?;
+    let cut = found.is_empty() || found.len() >= LONG_HEADER;
+    Ok((found, cut))
+}
+
+fn header_in<'r>(attributes: &'r [AttributeValue<'_>]) -> Option<&'r [u8]> {
+    attributes.iter().find_map(|attribute| match attribute {
+        AttributeValue::BodySection {
+            section: Some(SectionPath::Full(MessageSection::Header)),
+            data,
+            ..
+        } => Some(data.as_deref().unwrap_or_default()),
+        _ => None,
+    })
 }
 
 /// The beginning of a message, for a peek.

@@ -251,7 +251,8 @@ impl<'a> Eyes<'a> {
                 continue;
             };
             let mailbox = state.name().clone();
-            if let Some(reason) = refused.remove(&mailbox) {
+            let unsearched = || state.folders.values().find_map(|folder| folder.unsearched.clone());
+            if let Some(reason) = refused.remove(&mailbox).or_else(unsearched) {
                 state.again = Some(Instant::now() + SHY);
                 // Said once, and to each wish for a look.
                 let wanted = wishes.of(&mailbox).look_at;

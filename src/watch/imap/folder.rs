@@ -45,6 +45,8 @@ pub(super) struct Folder {
     pub(super) handled: BTreeSet<u32>,
     /// Not to be opened before this: the server refused it.
     pub(super) refused_until: Option<Instant>,
+    /// Why not every message that was read in it can be told from ours: what is not found in it is not therefore lost.
+    pub(super) unsearched: Option<String>,
 }
 
 /// Messages that one look showed and the one before did not.
@@ -96,6 +98,7 @@ impl Folder {
             displaced: Vec::new(),
             handled: BTreeSet::new(),
             refused_until: None,
+            unsearched: None,
         }
     }
 
@@ -235,6 +238,7 @@ impl Folder {
 
     /// All UIDs are void: its messages are looked for by date, and the copies known here are recognised again by their probes.
     fn renumber(&mut self) {
+        self.unsearched = None;
         self.displaced.extend(std::mem::take(&mut self.known).into_values());
         self.by_date = true;
         self.spans.clear();
@@ -347,6 +351,7 @@ mod tests {
             sequence,
             internal_date: None,
             elsewhere: false,
+            cut: false,
             read: time(read),
         }
     }

@@ -3,6 +3,7 @@
 
 use super::{commands::Listed, names, utf7};
 use crate::model::{Mailbox, Placement};
+use std::collections::{HashMap, HashSet};
 
 /// How the meaning of a folder was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +58,24 @@ pub(super) fn watched<'a>(
             })
         })
         .collect()
+}
+
+/// The same folders under names that can be told: without what `told` takes out of them, and no two alike.
+pub(super) fn tellable(mut folders: Vec<Watched>, told: &dyn Fn(&str) -> String) -> Vec<Watched> {
+    let mut names = HashSet::new();
+    let mut numbers: HashMap<String, u32> = HashMap::new();
+    for folder in folders.iter_mut().filter(|folder| folder.name != "INBOX") {
+        let name = told(&folder.name);
+        let number = numbers.entry(name.clone()).or_insert(0);
+        folder.name = loop {
+            *number += 1;
+            let free = if *number == 1 { name.clone() } else { format!("{name} ({number})") };
+            if names.insert(free.clone()) {
+                break free;
+            }
+        };
+    }
+    folders
 }
 
 /// All folders of a mailbox that store messages, whatever they are for: views of others are left out.
@@ -279,5 +298,22 @@ mod tests {
             ]
         );
         assert_eq!(found(&mailbox(), Some("All/büro"), names)[0].0, "INBOX");
+    }
+    #[test]
+    fn a_folder_named_after_a_secret_is_told_without_it_and_apart_from_others() {
+        let listed = listed(&[
+            ("INBOX", &[]),
+            ("F hunter2", &[]),
+            ("F HUNTER2", &[]),
+            ("F [secret] (2)", &[]),
+            ("Work", &[]),
+        ]);
+        let watched = watched(&mailbox(), None, listed.iter(), false);
+        let told = tellable(watched, &|name| {
+            name.to_lowercase().replace("hunter2", "[secret]").replace("f ", "F ")
+        });
+        let names: Vec<&str> = told.iter().map(|folder| folder.name.as_str()).collect();
+        assert_eq!(names, ["INBOX", "F [secret]", "F [secret] (2)", "F [secret] (2) (2)", "work"]);
+        assert_eq!(told[1].wire, "F hunter2", "it is asked for under its own name");
     }
 }

@@ -13,8 +13,9 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    evidence::{Finding, Recognizer, Spot},
+    evidence::{Finding, LONGEST_HEADER, Recognizer, Spot},
     model::{Copy, Event, MailboxName, ProbeId, Time, What},
+    watch::study::study,
 };
 use chrono::TimeDelta;
 use std::{
@@ -46,11 +47,24 @@ struct Sorted {
     ours: Vec<(Line, ProbeId)>,
     perhaps: Vec<Line>,
     foreign: Vec<Line>,
+    /// Those whose header goes on after what was read of it, and shows nothing of ours so far.
+    cut: Vec<Line>,
     /// The highest UID read.
     last: u32,
     /// How many headers were shown, wanted or not, and whether one of them was empty.
     shown: usize,
     empty: bool,
+}
+
+impl Sorted {
+    fn put(&mut self, line: Line, spot: &Spot) {
+        match spot {
+            Spot::Ours(probe) => self.ours.push((line, *probe)),
+            Spot::Perhaps | Spot::Foreign if line.cut => self.cut.push(line),
+            Spot::Perhaps => self.perhaps.push(line),
+            Spot::Foreign => self.foreign.push(line),
+        }
+    }
 }
 
 impl Reader {
@@ -245,11 +259,7 @@ impl Reader {
                 sorted.last = sorted.last.max(line.uid);
             }
             if !skip(line.uid) && !line.elsewhere {
-                match self.recognizer.spot(header, of.is_senders) {
-                    Spot::Ours(probe) => sorted.ours.push((line, probe)),
-                    Spot::Perhaps => sorted.perhaps.push(line),
-                    Spot::Foreign => sorted.foreign.push(line),
-                }
+                sorted.put(line, &self.recognizer.spot(header, of.is_senders));
             }
         })
         .await
@@ -261,6 +271,20 @@ impl Reader {
                 Fault::Refused("it says that there are messages, and shows no header".to_owned()),
                 folder,
             ));
+        }
+        for line in std::mem::take(&mut sorted.cut) {
+            let (header, cut) = commands::long_header(connection, line.uid, self.patience)
+                .await
+                .map_err(|fault| refused(fault, folder))?;
+            let spot = self.recognizer.spot(&header, of.is_senders);
+            if cut && !matches!(spot, Spot::Ours(_)) {
+                folder.unsearched = Some(format!(
+                    "the header of a message in the folder {:?} goes on after its first {} kB, so it cannot be told from ours",
+                    folder.name,
+                    LONGEST_HEADER / 1024
+                ));
+            }
+            sorted.put(Line { cut: false, ..line }, &spot);
         }
         // Intervals are drawn from the looks so far, before reading changes what is known.
         for (line, probe) in std::mem::take(&mut sorted.ours) {
@@ -292,19 +316,20 @@ impl Reader {
                 let part = commands::peek(connection, line.uid, self.patience)
                     .await
                     .map_err(|fault| refused(fault, folder))?;
+                let mut part = part.map(|(part, _)| part);
+                let mut is_ours = self.holds_tag(&mut part).await?;
                 // What the server's search names may hold the tag further down than a peek reaches.
-                let part = match part {
-                    Some((part, _)) if named.contains(&line.uid) && self.recognizer.peek(&part).is_none() => {
-                        commands::whole(connection, line.uid, self.patience)
-                            .await
-                            .map_err(|fault| refused(fault, folder))?
-                    }
-                    part => part,
-                };
+                if part.is_some() && !is_ours && named.contains(&line.uid) {
+                    let whole = commands::whole(connection, line.uid, self.patience)
+                        .await
+                        .map_err(|fault| refused(fault, folder))?;
+                    part = whole.map(|(whole, _)| whole);
+                    is_ours = self.holds_tag(&mut part).await?;
+                }
                 match part {
-                    Some((part, _)) if self.recognizer.peek(&part).is_some() => self.take(connection, folder, of, line, None).await?,
+                    Some(_) if is_ours => self.take(connection, folder, of, line, None).await?,
                     // Without a tag it can be no copy, and it is not fetched whole.
-                    Some((part, _)) if guessable => self.say_returned(&part, of, line.read).await?,
+                    Some(part) if guessable => self.say_returned(part, of, line.read).await?,
                     _ => {}
                 }
             }
@@ -350,7 +375,7 @@ impl Reader {
                 "the server showed the header of a message of ours, then another message there, or none".to_owned(),
             ));
         };
-        for finding in self.recognizer.read(&message, &of.mailbox, at) {
+        for finding in self.findings(message, of, at).await? {
             let Finding::Copy { probe, evidence } = finding else {
                 self.say(finding, of).await?;
                 continue;
@@ -383,9 +408,30 @@ impl Reader {
         Ok(())
     }
 
+    /// Whether a part of a message holds a tag of ours.
+    async fn holds_tag(&self, part: &mut Option<Vec<u8>>) -> Result<bool, Fault> {
+        let Some(bytes) = part.take() else { return Ok(false) };
+        let (bytes, found) = study(&self.recognizer, |recognizer| {
+            let found = recognizer.peek(&bytes).is_some();
+            (bytes, found)
+        })
+        .await
+        .ok_or_else(unreadable)?;
+        *part = Some(bytes);
+        Ok(found)
+    }
+
+    /// What a message is of ours.
+    async fn findings(&self, message: Vec<u8>, of: &Of, at: Time) -> Result<Vec<Finding>, Fault> {
+        let mailbox = of.mailbox.clone();
+        study(&self.recognizer, move |recognizer| recognizer.read(&message, &mailbox, at))
+            .await
+            .ok_or_else(unreadable)
+    }
+
     /// Says what the beginning of a message without a tag tells of a probe.
-    async fn say_returned(&self, part: &[u8], of: &Of, at: Time) -> Result<(), Fault> {
-        for finding in self.recognizer.read(part, &of.mailbox, at) {
+    async fn say_returned(&self, part: Vec<u8>, of: &Of, at: Time) -> Result<(), Fault> {
+        for finding in self.findings(part, of, at).await? {
             self.say(finding, of).await?;
         }
         Ok(())
@@ -409,6 +455,10 @@ struct Of {
     mailbox: MailboxName,
     is_senders: bool,
     peek: bool,
+}
+
+fn unreadable() -> Fault {
+    Fault::Lost("the server sent what cannot be read".to_owned())
 }
 
 /// Names the folder in a refusal.

@@ -7,7 +7,7 @@ use super::{
     fault::Fault,
     folders,
     layout::{Layout, find_folders, fingerprint},
-    pace, utf7,
+    pace,
 };
 use crate::{model::Placement, watch::wishes::Wishes};
 use std::collections::{HashMap, HashSet};
@@ -44,7 +44,9 @@ impl Eyes<'_> {
         let found = if settled {
             Vec::new()
         } else {
-            find_folders(self.mailboxes, &listed, is_gmail(self.connection))
+            let told = |name: &str| self.reader.recognizer.scrubbed(&self.connection.scrubber.scrub(name));
+            let found = find_folders(self.mailboxes, &listed, is_gmail(self.connection));
+            found.into_iter().map(|folders| folders::tellable(folders, &told)).collect()
         };
         self.ask_one_by_one(&mut listed, &found, open.as_deref()).await?;
         if settled {
@@ -110,23 +112,25 @@ impl Eyes<'_> {
         Ok(())
     }
 
-    /// The state of a new folder whose status is refused. Where mail is held back (junk, quarantine), it is opened to learn it: without that
-    /// folder, the mailbox of a user of their own could not be called looked at.
+    /// The state of a new folder whose status is refused. Where mail arrives or is held back (the inbox, junk, quarantine), it is opened to learn it:
+    /// without that folder, the mailbox of a user of their own could not be called looked at.
     async fn status_by_opening(
         &mut self,
         folder: &Listed,
         found: &[Vec<folders::Watched>],
     ) -> Result<Option<commands::FolderStatus>, Fault> {
-        let holds_back =
-            |found: &folders::Watched| found.wire == folder.wire && matches!(found.placement, Placement::Junk | Placement::Quarantine);
-        if !self.is_own() || !found.iter().flatten().any(holds_back) {
+        let needed = |found: &&folders::Watched| {
+            let holds_mail = found.name == "INBOX" || matches!(found.placement, Placement::Junk | Placement::Quarantine);
+            found.wire == folder.wire && holds_mail
+        };
+        let Some(needed) = found.iter().flatten().find(needed).filter(|_| self.is_own()) else {
             return Ok(None);
-        }
+        };
         match commands::examine(self.connection, &folder.wire).await {
             Ok((status, _)) => Ok(status),
             Err(Fault::Refused(words)) => Err(Fault::Lost(format!(
                 "the server lists the folder {:?} and refuses to show it: {words}",
-                utf7::decode(&folder.wire)
+                needed.name
             ))),
             Err(fault) => Err(fault),
         }
