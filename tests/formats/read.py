@@ -35,10 +35,13 @@ def nagios(path):
     first, _, rest = text.partition("\n")
     status, _, data = first.partition("|")
     long, _, more = rest.partition("|")
-    metrics = PerfData((data + " " + " ".join(more.splitlines())).strip()).metrics
+    performance = (data + " " + " ".join(more.splitlines())).strip()
+    metrics = PerfData(performance).metrics
 
-    # It takes the quotes off a label that has spaces, and then misses them.
+    # It takes the quotes off a label that has spaces, and then misses them; and it does not know the guidelines' "U", for what was not measured.
     def valid(metric):
+        if metric.value == "":
+            return f"'{metric.label}'=U;" in performance
         quoted = copy.copy(metric)
         quoted.label = f"'{metric.label}'"
         return quoted.is_valid()
@@ -46,7 +49,7 @@ def nagios(path):
     return {
         "status": status,
         "long": long.splitlines(),
-        "invalid": [metric.label for metric in metrics if metric.value != "U" and not valid(metric)],
+        "invalid": [metric.label for metric in metrics if not valid(metric)],
         "metrics": {metric.label: [metric.value, metric.uom, metric.warn, metric.crit] for metric in metrics},
         "bytes": len(text.encode()),
     }
