@@ -10,7 +10,11 @@ use crate::{
 };
 use async_trait::async_trait;
 use secrecy::{ExposeSecret, SecretString};
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 use tokio::{
     sync::Mutex,
     time::{Instant, timeout_at},
@@ -84,6 +88,7 @@ impl SignIns {
             source: source.clone(),
             folder: self.folder.clone(),
             last: Mutex::default(),
+            advice: std::sync::Mutex::default(),
             scrubber: Scrubber::default(),
         });
         self.tokens.push(Arc::clone(&fetched));
@@ -96,6 +101,8 @@ struct Fetched {
     source: SecretSource,
     folder: PathBuf,
     last: Mutex<Option<(Instant, Result<SecretString, NoSecret>)>>,
+    /// What is wrong with the last token. It has a lock of its own, which nobody holds while he fetches.
+    advice: std::sync::Mutex<Option<String>>,
     /// Shared by all who sign in with it.
     scrubber: Scrubber,
 }
@@ -116,6 +123,7 @@ impl Fetched {
                 why: error.to_string(),
                 passing: true,
             });
+            *self.advice.lock().unwrap_or_else(PoisonError::into_inner) = secret.as_ref().ok().and_then(microsoft::meant_for_graph);
             *last = Some((Instant::now(), secret.clone()));
             secret
         };
@@ -140,10 +148,7 @@ impl Supply for Fetched {
     }
 
     fn advice(&self, _door: Door, _user: &str, _words: &str) -> Option<String> {
-        // Whoever was refused with it waits for nobody who fetches it.
-        let last = self.last.try_lock().ok()?;
-        let (_, secret) = last.as_ref()?;
-        secret.as_ref().ok().and_then(microsoft::meant_for_graph)
+        self.advice.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -159,6 +164,7 @@ mod tests {
             source: SecretSource::File(path.clone()),
             folder: folder.path().to_owned(),
             last: Mutex::default(),
+            advice: std::sync::Mutex::default(),
             scrubber: Scrubber::default(),
         };
         let token = async || {
